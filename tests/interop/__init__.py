@@ -1,0 +1,1 @@
+"""ikeref against daemons that others wrote, in network namespaces of this machine."""

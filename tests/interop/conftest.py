@@ -1,0 +1,40 @@
+"""Fixtures of the laboratory: the root once a run, the link and the daemons once a module or a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.interop import lab, strongswan
+from tests.interop.pki import Pki, make_pki
+from tests.interop.scene import OURS, THEIRS
+
+
+@pytest.fixture(scope="session")
+def laboratory() -> Path:
+    """The cache of roots; skip, and say why, where the laboratory cannot run."""
+    if reason := lab.why_not():
+        pytest.skip(f"interop: {reason}")
+    lab.remove_leftovers()
+    return lab.cache_folder()
+
+
+@pytest.fixture(scope="session")
+def strongswan_root(laboratory: Path) -> Path:
+    """A root with strongSwan in it, from the cache or built now."""
+    return lab.build_root(laboratory, strongswan.SUITE, strongswan.PACKAGES)
+
+
+@pytest.fixture(scope="session")
+def pki() -> Pki:
+    return make_pki(OURS, THEIRS)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What a test makes, it hands to this; the last made is closed first, also after a failure."""
+    with ExitStack() as made:
+        yield made

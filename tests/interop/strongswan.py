@@ -1,0 +1,252 @@
+"""strongSwan's daemon in the laboratory: its configuration, its commands and its listing of SAs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.interop import lab, vici
+from tests.interop.listing import ChildListing, IkeListing, Listing
+from tests.interop.pki import Pki
+
+SUITE = "trixie"
+PACKAGES = (
+    "strongswan-swanctl",
+    "charon-systemd",
+    "libcharon-extra-plugins",
+    "libcharon-extauth-plugins",
+    "libstrongswan-extra-plugins",
+    "libstrongswan-standard-plugins",
+    "iproute2",
+)
+
+SECRET = "a shared key for the laboratory"
+
+# The kernel may lack ESP: kernel-libipsec does it in the process, over a TUN device. It always reports a NAT, so that
+# ESP goes in UDP (Section 2.23).
+_SETTINGS = """
+charon-systemd {{
+  load_modular = yes
+  plugins {{
+    include /etc/strongswan.d/charon/*.conf
+    kernel-libipsec {{
+      load = yes
+      allow_peer_ts = yes
+    }}
+    vici {{
+      socket = unix:///lab/vici.sock
+    }}
+{unloaded}
+  }}
+  filelog {{
+    lab {{
+      path = /lab/charon.log
+      time_format = %H:%M:%S
+      time_add_ms = yes
+      flush_line = yes
+      default = 1
+      ike = 2
+      cfg = 1
+      enc = 1
+    }}
+  }}
+{settings}
+}}
+"""
+_UNLOADED = ("bypass-lan", "dhcp", "farp", "ha", "resolve", "test-vectors", "tnc-tnccs", "tpm", "updown")
+
+_GONE = ("DELETED", "DESTROYING")
+"""States of SAs that no longer exist for the protocol: strongSwan keeps rekeyed ones for packets under way."""
+
+
+class Peer(NamedTuple):
+    """One end of the connection that is to be configured."""
+
+    address: str
+    identity: str
+    networks: Mapping[str, str]
+    """For each Child SA's name the traffic selectors of this end."""
+
+
+class Connection(NamedTuple):
+    """What strongSwan is to be told about one connection, called `ike`."""
+
+    local: Peer
+    remote: Peer
+    auth: str = "psk"
+    """`psk` or `ecdsa`."""
+    proposals: str = "aes256gcm16-prfsha256-x25519"
+    child_proposals: str = "aes256gcm16-x25519"
+    settings: tuple[str, ...] = ()
+    """Further lines of the connection's section."""
+
+
+class StrongSwan:
+    """A running daemon. `settings` are lines of strongswan.conf, such as `cookie_threshold = 1`."""
+
+    def __init__(self, root: Path, namespace: str, settings: tuple[str, ...] = ()) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="ikeref-lab-"))
+        self._socket = self.scratch / "vici.sock"
+        unloaded = "\n".join(f"    {plugin} {{\n      load = no\n    }}" for plugin in _UNLOADED)
+        text = _SETTINGS.format(unloaded=unloaded, settings="\n".join(f"  {line}" for line in settings))
+        (self.scratch / "strongswan.conf").write_text(text)
+        command = "env STRONGSWAN_CONF=/lab/strongswan.conf SWANCTL_DIR=/lab/swanctl /usr/sbin/charon-systemd"
+        self._daemon = lab.Daemon(root, namespace, self.scratch, command)
+        try:
+            lab.eventually("strongSwan listens to commands", self._ready, timeout=20)
+        except BaseException:
+            output = self.log()
+            self.close()
+            raise lab.LabError(f"strongSwan did not start:\n{output}") from None
+
+    def _ready(self) -> bool:
+        if not self._daemon.running():
+            raise lab.LabError("strongSwan ended")
+        if not self._socket.exists():
+            return False
+        try:
+            vici.call(self._socket, "version")
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._daemon.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def log(self, lines: int = 120) -> str:
+        """The end of what the daemon wrote."""
+        texts = [path.read_text(errors="replace") for path in sorted(self.scratch.glob("*.log"))]
+        return "\n".join("\n".join(text.splitlines()[-lines:]) for text in texts)
+
+    def load(self, connection: Connection, pki: Pki | None = None) -> None:
+        """Load a connection and its credentials, in place of what was loaded before."""
+        folder = self.scratch / "swanctl"
+        for name in ("x509", "x509ca", "private"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        if pki is not None:
+            credential = pki.credentials[connection.local.identity]
+            (folder / "x509ca" / "authority.pem").write_bytes(pki.authority)
+            (folder / "x509" / "own.pem").write_bytes(credential.certificate)
+            (folder / "private" / "own.pem").write_bytes(credential.private_key)
+        (folder / "swanctl.conf").write_text(render(connection))
+        self._daemon.inside(
+            *("env", "SWANCTL_DIR=/lab/swanctl"),
+            *("swanctl", "--load-all", "--uri", "unix:///lab/vici.sock"),
+        )
+
+    def initiate(self, child: str, timeout: float = 30) -> None:
+        """Create a Child SA, and the IKE SA under it if there is none; wait until it stands."""
+        self._command("initiate", {"child": child, "timeout": str(int(timeout * 1000))}, timeout)
+
+    def rekey_ike(self) -> None:
+        self._command("rekey", {"ike": "ike"})
+
+    def rekey_child(self, child: str) -> None:
+        self._command("rekey", {"child": child})
+
+    def terminate_ike(self, timeout: float = 30) -> None:
+        self._command("terminate", {"ike": "ike", "timeout": str(int(timeout * 1000))}, timeout)
+
+    def terminate_child(self, child: str, timeout: float = 30) -> None:
+        self._command("terminate", {"child": child, "timeout": str(int(timeout * 1000))}, timeout)
+
+    def _command(self, name: str, message: dict[str, str | list[str]], timeout: float = 30) -> None:
+        vici.call(self._socket, name, message, timeout + 5)
+
+    def sas(self) -> Listing:
+        """Every IKE SA with its Child SAs, but for those that no longer exist for the protocol."""
+        listed = vici.stream(self._socket, "list-sas", "list-sa")
+        found = (_ike_listing(ike) for event in listed for ike in event.values() if isinstance(ike, dict))
+        return frozenset(each for each in found if each.state not in _GONE)
+
+
+def _ike_listing(ike: vici.Section) -> IkeListing:
+    children = ike.get("child-sas", {})
+    assert isinstance(children, dict)
+    parts = [_transform(ike, "encr"), _transform(ike, "integ"), _text(ike, "prf-alg"), _text(ike, "dh-group")]
+    listed = (_child_listing(child) for child in children.values() if isinstance(child, dict))
+    return IkeListing(
+        spi_i=_text(ike, "initiator-spi"),
+        spi_r=_text(ike, "responder-spi"),
+        initiator=_text(ike, "initiator") == "yes",
+        suite="/".join(part for part in parts if part),
+        children=frozenset(each for each in listed if each.state not in _GONE),
+        state=_text(ike, "state"),
+    )
+
+
+def _child_listing(child: vici.Section) -> ChildListing:
+    local, remote = child.get("local-ts", []), child.get("remote-ts", [])
+    assert isinstance(local, list)
+    assert isinstance(remote, list)
+    return ChildListing(
+        spi_in=_text(child, "spi-in"),
+        spi_out=_text(child, "spi-out"),
+        mode=_text(child, "mode"),
+        local_ts=frozenset(local),
+        remote_ts=frozenset(remote),
+        state=_text(child, "state"),
+    )
+
+
+def _text(section: vici.Section, key: str) -> str:
+    value = section.get(key, "")
+    assert isinstance(value, str)
+    return value
+
+
+def _transform(ike: vici.Section, kind: str) -> str:
+    name, bits = _text(ike, f"{kind}-alg"), _text(ike, f"{kind}-keysize")
+    return f"{name}-{bits}" if bits else name
+
+
+def render(connection: Connection) -> str:
+    """The connection as swanctl.conf."""
+    auth = "psk" if connection.auth == "psk" else "pubkey"
+    children = "\n".join(
+        f"""      {name} {{
+        local_ts = {connection.local.networks[name]}
+        remote_ts = {connection.remote.networks[name]}
+        esp_proposals = {connection.child_proposals}
+        rekey_time = 0
+        start_action = none
+      }}"""
+        for name in connection.local.networks
+    )
+    certificate = "\n      certs = own.pem" if auth == "pubkey" else ""
+    settings = "".join(f"\n    {line}" for line in connection.settings)
+    return f"""
+connections {{
+  ike {{
+    version = 2
+    local_addrs = {connection.local.address}
+    remote_addrs = {connection.remote.address}
+    proposals = {connection.proposals}
+    rekey_time = 0
+    mobike = no
+    send_cert = always{settings}
+    local {{
+      auth = {auth}
+      id = {connection.local.identity}{certificate}
+    }}
+    remote {{
+      auth = {auth}
+      id = {connection.remote.identity}
+    }}
+    children {{
+{children}
+    }}
+  }}
+}}
+secrets {{
+  ike-lab {{
+    id-1 = {connection.local.identity}
+    id-2 = {connection.remote.identity}
+    secret = "{SECRET}"
+  }}
+}}
+"""
