@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.interop.scene import OURS, THEIRS
 def laboratory() -> Path:
     """The cache of roots; skip, and say why, where the laboratory cannot run."""
     if reason := lab.why_not():
+        if os.environ.get("IKEREF_INTEROP") == "required":
+            pytest.fail(f"IKEREF_INTEROP=required, but it {reason}")
         pytest.skip(f"interop: {reason}")
     lab.remove_leftovers()
     return lab.cache_folder()
