@@ -1,0 +1,353 @@
+"""Choosing a cryptographic suite from SA payloads (Sections 2.7 and 3.3.1 to 3.3.6).
+
+Three rules carry everything else. A transform is acceptable if type, ID and attributes are exactly those of a transform in
+our policy: so an unknown ID or attribute, a Key Length where none belongs and a missing one all fail by themselves. A
+proposal is acceptable if each of its transform types is one that its protocol has, and each type that the protocol
+demands has an acceptable transform. And a type that may be left out means the value NONE where it is left out (Section 3.3.3).
+
+Policy is proposals too: without SPI, in order of preference, the transforms of one type in order of preference.
+`ikeref.policy.proposals` reads them from text. RFC 5282, RFC 7634, RFC 8221 and RFC 8247 say more on single algorithms.
+"""
+
+from typing import Final
+
+from ikeref import registry
+from ikeref.crypto import ChildSuite, Suite
+from ikeref.errors import InvalidSyntax, NoProposalChosen
+from ikeref.registry import AttributeType, Encr, Integ, KeGroup, ProtocolId, TransformType
+from ikeref.wire import Proposal, Transform
+
+Kinds = tuple[tuple[int, bool], ...]
+"""Transform types of a protocol, each with whether it may be NONE or left out."""
+
+_IKE: Final[Kinds] = (
+    (TransformType.ENCR, False),
+    (TransformType.PRF, False),
+    (TransformType.INTEG, True),
+    (TransformType.KE, False),
+)
+_ESP: Final[Kinds] = (
+    (TransformType.ENCR, False),
+    (TransformType.INTEG, True),
+    (TransformType.KE, True),
+    (TransformType.SN, False),
+)
+_AH: Final[Kinds] = (
+    (TransformType.INTEG, False),
+    (TransformType.KE, True),
+    (TransformType.SN, False),
+)
+
+
+def kinds_of(protocol_id: int) -> Kinds:
+    """The transform types of a protocol (Section 3.3.3), none for an unknown protocol."""
+    if protocol_id == ProtocolId.IKE:
+        return _IKE
+    if protocol_id == ProtocolId.ESP:
+        return _ESP
+    if protocol_id == ProtocolId.AH:
+        return _AH
+    return ()
+
+
+def is_aead(encr: int) -> bool:
+    """Whether an encryption algorithm protects integrity by itself, so that INTEG is NONE (Section 2.7, RFC 5282 section 8)."""
+    return (
+        Encr.AES_CCM_8 <= encr <= Encr.AES_CCM_16
+        or Encr.AES_GCM_8 <= encr <= Encr.NULL_AUTH_AES_GMAC
+        or Encr.CAMELLIA_CCM_8 <= encr <= Encr.MAGMA_MGM_MAC_KTREE
+    )
+
+
+# --- The decision ---------------------------------------------------------------------------------------------------
+
+
+def choose(offered: tuple[Proposal, ...], acceptable: tuple[Proposal, ...], *, spi: bytes = b"") -> Proposal | None:
+    """The suite that a responder answers with, None if it has to answer NO_PROPOSAL_CHOSEN (Sections 2.7 and 3.3.6).
+
+    `acceptable` is our policy, as `check_policy` demands it. Our order decides: the first of our proposals that any offered
+    one satisfies, in it the first ENCR, then PRF, INTEG, KE and SN; only between equals the order of the offer. Which group
+    KEi belongs to plays no part (Section 1.2). The answer bears the number of the offered proposal and `spi`.
+    """
+    for own in acceptable:
+        candidates = [proposal for proposal in offered if _is_possible(proposal, own)]
+        if not candidates:
+            continue
+        wanted = []
+        for kind, optional in kinds_of(own.protocol_id):
+            for transform in _policy(own, kind, optional):
+                narrowed = [proposal for proposal in candidates if _offers(proposal, transform, optional)]
+                if narrowed:
+                    candidates = narrowed
+                    wanted.append(transform)
+                    break
+        return _answer(candidates[0], wanted, spi)
+    return None
+
+
+def _is_possible(proposal: Proposal, own: Proposal) -> bool:
+    """Whether some choice from `proposal` is acceptable to the policy `own`."""
+    if proposal.protocol_id != own.protocol_id:
+        return False
+    kinds = kinds_of(own.protocol_id)
+    for transform in proposal.transforms:
+        # A type that is not understood makes the whole proposal unacceptable (7296-3.3.6-07).
+        if not _is_among(transform.type, kinds):
+            return False
+    for kind, optional in kinds:
+        found = False
+        for transform in _policy(own, kind, optional):
+            if _offers(proposal, transform, optional):
+                found = True
+                break
+        if not found:
+            return False
+    return True
+
+
+def _is_among(kind: int, kinds: Kinds) -> bool:
+    for known, _ in kinds:
+        if kind == known:
+            return True
+    return False
+
+
+def _policy(own: Proposal, kind: int, optional: bool) -> list[Transform]:
+    """What our policy allows for one transform type, in order; NONE where it says nothing of an optional type."""
+    allowed = [transform for transform in own.transforms if transform.type == kind]
+    if not allowed and optional:
+        allowed.append(Transform(kind, 0))
+    return allowed
+
+
+def _offers(proposal: Proposal, wanted: Transform, optional: bool) -> bool:
+    """Whether a proposal has exactly this transform, or says NONE by leaving out its type (Section 3.3.3)."""
+    left_out = True
+    for transform in proposal.transforms:
+        if transform.type == wanted.type:
+            if same(transform, wanted):
+                return True
+            left_out = False
+    return left_out and optional and wanted.id == 0
+
+
+def same(one: Transform, other: Transform) -> bool:
+    """Whether type, ID and all attributes are equal; reserved octets don't count (Section 2.5)."""
+    return one.type == other.type and one.id == other.id and one.attributes == other.attributes
+
+
+def _answer(proposal: Proposal, wanted: list[Transform], spi: bytes) -> Proposal:
+    """The chosen transforms in the order in which the offer has their types, a type that it lacks left out."""
+    chosen: list[Transform] = []
+    for transform in proposal.transforms:
+        for choice in wanted:
+            if same(transform, choice) and not any(same(choice, earlier) for earlier in chosen):
+                chosen.append(choice)
+    return Proposal(proposal.number, proposal.protocol_id, spi, tuple(chosen))
+
+
+# --- The initiator's check ------------------------------------------------------------------------------------------
+
+
+def verify_choice(offered: tuple[Proposal, ...], answer: tuple[Proposal, ...]) -> Proposal:
+    """The suite that the responder chose, after checking that it was offered (Section 3.3.6: the initiator MUST check).
+
+    Raises InvalidSyntax for an answer that is no choice at all, NoProposalChosen for one that was not offered; either
+    ends the exchange.
+    """
+    if len(answer) != 1:
+        raise InvalidSyntax(f"the answer has {len(answer)} proposals instead of one", section="2.7", field="SA")
+    chosen = answer[0]
+    for proposal in offered:
+        if proposal.number == chosen.number:
+            _verify(proposal, chosen)
+            return chosen
+    raise NoProposalChosen(f"proposal {chosen.number} was not offered", section="3.3.1", field="SA")
+
+
+def _verify(offered: Proposal, chosen: Proposal) -> None:
+    where = f"SA.proposal[{chosen.number}]"
+    if chosen.protocol_id != offered.protocol_id:
+        names = registry.name(ProtocolId, chosen.protocol_id), registry.name(ProtocolId, offered.protocol_id)
+        raise NoProposalChosen(f"the answer is for {names[0]}, the offer was for {names[1]}", section="2.7", field=where)
+    if len(chosen.spi) != len(offered.spi):
+        raise InvalidSyntax(
+            f"the SPI has {len(chosen.spi)} octets instead of {len(offered.spi)}", section="3.3.1", field=where
+        )
+    seen: list[int] = []
+    for transform in chosen.transforms:
+        if transform.type in seen:
+            raise InvalidSyntax(f"{_label(transform)} is the second of its type", section="2.7", field=where)
+        if not any(same(transform, candidate) for candidate in offered.transforms):
+            raise NoProposalChosen(f"{_label(transform)} was not offered", section="3.3.6", field=where)
+        seen.append(transform.type)
+    for transform in offered.transforms:
+        if transform.type not in seen and not _may_be_left_out(offered, transform.type):
+            kind = registry.name(TransformType, transform.type)
+            raise NoProposalChosen(f"the answer has no transform of type {kind}", section="2.7", field=where)
+
+
+def _may_be_left_out(offered: Proposal, kind: int) -> bool:
+    """Whether NONE was offered, which an answer may express by saying nothing (Section 3.3.3)."""
+    return any(
+        transform.type == kind and transform.id == 0 and (kind, True) in kinds_of(offered.protocol_id)
+        for transform in offered.transforms
+    )
+
+
+# --- What was chosen ------------------------------------------------------------------------------------------------
+
+
+def suite_of(chosen: Proposal) -> Suite:
+    """The transforms of a chosen IKE proposal; ValueError if it is no complete choice."""
+    _check_complete(chosen, ProtocolId.IKE)
+    return Suite(
+        encr=_id(chosen, TransformType.ENCR),
+        key_bits=_key_bits(chosen),
+        prf=_id(chosen, TransformType.PRF),
+        integ=_id(chosen, TransformType.INTEG),
+        group=_id(chosen, TransformType.KE),
+    )
+
+
+def child_suite_of(chosen: Proposal) -> ChildSuite:
+    """The transforms of a chosen ESP or AH proposal; ValueError if it is no complete choice."""
+    _check_complete(chosen, ProtocolId.ESP, ProtocolId.AH)
+    return ChildSuite(
+        protocol_id=chosen.protocol_id,
+        encr=_id(chosen, TransformType.ENCR),
+        key_bits=_key_bits(chosen),
+        integ=_id(chosen, TransformType.INTEG),
+        group=_id(chosen, TransformType.KE),
+        esn=_id(chosen, TransformType.SN),
+    )
+
+
+def _check_complete(chosen: Proposal, *protocols: int) -> None:
+    if chosen.protocol_id not in protocols:
+        raise ValueError(f"a proposal for {registry.name(ProtocolId, chosen.protocol_id)} is out of place here")
+    present = [transform.type for transform in chosen.transforms]
+    for kind, optional in kinds_of(chosen.protocol_id):
+        if present.count(kind) > 1 or (not optional and not present.count(kind)):
+            raise ValueError(f"{present.count(kind)} transforms of type {registry.name(TransformType, kind)} are no choice")
+
+
+def _id(chosen: Proposal, kind: int) -> int:
+    for transform in chosen.transforms:
+        if transform.type == kind:
+            return transform.id
+    return 0
+
+
+def _key_bits(chosen: Proposal) -> int:
+    for transform in chosen.transforms:
+        if transform.type == TransformType.ENCR:
+            return transform.key_length or 0
+    return 0
+
+
+# --- Policy -----------------------------------------------------------------------------------------------------------
+
+
+def check_policy(proposal: Proposal) -> None:
+    """Raises ValueError, with the reason, for a proposal of ours that the RFC does not allow us to make.
+
+    Mandatory types (Section 3.3.3), Key Length where the algorithm demands it and nowhere else (Section 3.3.5), INTEG
+    NONE with combined-mode ciphers and only with them (Section 2.7, RFC 8221 section 4).
+    """
+    kinds = kinds_of(proposal.protocol_id)
+    if not kinds:
+        raise ValueError(f"protocol {proposal.protocol_id} is none of IKE, AH, ESP")
+    for transform in proposal.transforms:
+        if not _is_among(transform.type, kinds):
+            kind = registry.name(TransformType, transform.type)
+            raise ValueError(f"{registry.name(ProtocolId, proposal.protocol_id)} has no transforms of type {kind}")
+        if (transform.key_length is not None) != (
+            transform.type == TransformType.ENCR and needs_key_length(transform.id)
+        ):
+            demand = "needs a" if transform.key_length is None else "has no"
+            raise ValueError(f"{_label(transform)} {demand} Key Length attribute")
+    for kind, optional in kinds:
+        ids = [transform.id for transform in proposal.transforms if transform.type == kind]
+        if not ids and not optional:
+            raise ValueError(f"no transform of type {registry.name(TransformType, kind)}, which is mandatory")
+        if not optional and kind != TransformType.SN and 0 in ids:
+            raise ValueError(f"{registry.name(TransformType, kind)} can't be NONE")
+    ciphers = [transform.id for transform in proposal.transforms if transform.type == TransformType.ENCR]
+    integs = [transform.id for transform in proposal.transforms if transform.type == TransformType.INTEG]
+    if ciphers:
+        combined = [cipher for cipher in ciphers if is_aead(cipher)]
+        if combined and len(combined) < len(ciphers):
+            raise ValueError("combined-mode ciphers and others need two proposals")
+        if combined and any(integ != Integ.NONE for integ in integs):
+            raise ValueError("combined-mode ciphers protect integrity themselves: no INTEG but NONE")
+        if not combined and (not integs or Integ.NONE in integs):
+            raise ValueError("a cipher that is not combined-mode needs an integrity algorithm")
+
+
+def needs_key_length(encr: int) -> bool:
+    """Whether a transform of this encryption algorithm is only valid with a Key Length (Section 3.3.5)."""
+    return (
+        Encr.AES_CBC <= encr <= Encr.NULL_AUTH_AES_GMAC
+        or Encr.CAMELLIA_CBC <= encr <= Encr.CAMELLIA_CCM_16
+        or encr in (Encr.AES_CCM_8_IIV, Encr.AES_GCM_16_IIV)
+    )
+
+
+def without_ke(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
+    """The same Child SA policy for IKE_AUTH, which has no KE payloads (Section 1.2)."""
+    return tuple(
+        proposal._replace(transforms=tuple(t for t in proposal.transforms if t.type != TransformType.KE))
+        for proposal in proposals
+    )
+
+
+def groups_of(proposals: tuple[Proposal, ...]) -> tuple[int, ...]:
+    """The key exchange methods that proposals offer, in order, each once, without NONE: the first is the one for KEi."""
+    groups: list[int] = []
+    for proposal in proposals:
+        for transform in proposal.transforms:
+            if transform.type == TransformType.KE and transform.id != KeGroup.NONE and transform.id not in groups:
+                groups.append(transform.id)
+    return tuple(groups)
+
+
+def weak(proposals: tuple[Proposal, ...]) -> tuple[Transform, ...]:
+    """Those transforms that RFC 8247 (for IKE) and RFC 8221 (for ESP and AH) mark SHOULD NOT or MUST NOT, each once."""
+    found: list[Transform] = []
+    for proposal in proposals:
+        for transform in proposal.transforms:
+            ids = _WEAK.get(transform.type, ())
+            is_weak = transform.id in ids or (
+                transform.type == TransformType.ENCR
+                and transform.id == Encr.NULL
+                and proposal.protocol_id == ProtocolId.IKE
+            )
+            if is_weak and transform not in found:
+                found.append(transform)
+    return tuple(found)
+
+
+_WEAK: Final[dict[int, tuple[int, ...]]] = {
+    TransformType.ENCR: (Encr.DES_IV64, Encr.DES, Encr.TRIPLE_DES, Encr.BLOWFISH, Encr.TRIPLE_IDEA, Encr.DES_IV32),
+    TransformType.PRF: (1, 3),
+    TransformType.INTEG: (Integ.HMAC_MD5_96, Integ.DES_MAC, Integ.KPDK_MD5),
+    TransformType.KE: (
+        KeGroup.MODP_768,
+        KeGroup.MODP_1024,
+        KeGroup.MODP_1536,
+        KeGroup.MODP_1024_160,
+        KeGroup.MODP_2048_224,
+        KeGroup.MODP_2048_256,
+    ),
+}
+
+
+def _label(transform: Transform) -> str:
+    names = registry.transform_registry(transform.type)
+    word = registry.name(names, transform.id) if names else str(transform.id)
+    length = f"_{transform.key_length}" if transform.key_length is not None else ""
+    attributes = "" if len(transform.attributes) <= bool(length) else " with attributes " + ", ".join(
+        str(attribute.type) for attribute in transform.attributes if attribute.type != AttributeType.KEY_LENGTH
+    )
+    return f"{registry.name(TransformType, transform.type)} {word}{length}{attributes}"

@@ -1,0 +1,263 @@
+"""Identities: what IDi and IDr carry, as people write them and as policy compares them (Section 3.5).
+
+The notation is the one known from strongSwan: `10.0.0.1`, `2001:db8::1`, `moon.example.org` or `@moon.example.org`,
+`carol@example.org`, `C=CH, O=Example, CN=moon` (relative names in the order of the certificate), `keyid:text`,
+`keyid:0x6d6f6f6e`. A prefix (`ipv4:`, `ipv6:`, `fqdn:`, `email:`, `dn:`, `keyid:`) settles what a bare word would leave open;
+`dn:0x...` gives the DER octets themselves.
+"""
+
+import ipaddress
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from ikeref import registry
+from ikeref.registry import IdType
+
+
+class Identity(NamedTuple):
+    """Type and data of an identity, as in an ID payload."""
+
+    id_type: int
+    data: bytes
+
+    def __str__(self) -> str:
+        return to_text(self)
+
+
+_ATTRIBUTES = (
+    ("CN", NameOID.COMMON_NAME),
+    ("C", NameOID.COUNTRY_NAME),
+    ("ST", NameOID.STATE_OR_PROVINCE_NAME),
+    ("L", NameOID.LOCALITY_NAME),
+    ("O", NameOID.ORGANIZATION_NAME),
+    ("OU", NameOID.ORGANIZATIONAL_UNIT_NAME),
+    ("SN", NameOID.SERIAL_NUMBER),
+    ("DC", NameOID.DOMAIN_COMPONENT),
+    ("UID", NameOID.USER_ID),
+    ("E", NameOID.EMAIL_ADDRESS),
+    ("G", NameOID.GIVEN_NAME),
+    ("S", NameOID.SURNAME),
+    ("T", NameOID.TITLE),
+)
+_OID_OF = {name: oid for name, oid in _ATTRIBUTES} | {"EMAILADDRESS": NameOID.EMAIL_ADDRESS}
+_NAME_OF = {oid.dotted_string: name for name, oid in _ATTRIBUTES}
+
+
+def parse(text: str) -> Identity:
+    """The identity that a text stands for.
+
+    Raises ValueError with the reason; an empty text is one.
+    """
+    text = text.strip()
+    prefix, colon, rest = text.partition(":")
+    if colon:
+        match prefix.lower():
+            case "ipv4":
+                return Identity(IdType.IPV4_ADDR, ipaddress.IPv4Address(rest).packed)
+            case "ipv6":
+                return Identity(IdType.IPV6_ADDR, ipaddress.IPv6Address(rest).packed)
+            case "fqdn":
+                return Identity(IdType.FQDN, _ascii(rest))
+            case "email" | "rfc822":
+                return Identity(IdType.RFC822_ADDR, _ascii(rest))
+            case "keyid":
+                return Identity(IdType.KEY_ID, _octets(rest))
+            case "dn" | "asn1dn":
+                return Identity(IdType.DER_ASN1_DN, _octets(rest) if rest.startswith("0x") else encode_dn(rest))
+    if text.startswith("@"):
+        return Identity(IdType.FQDN, _ascii(text[1:]))
+    if "=" in text:
+        return Identity(IdType.DER_ASN1_DN, encode_dn(text))
+    if "@" in text:
+        return Identity(IdType.RFC822_ADDR, _ascii(text))
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        if ":" in text:
+            raise ValueError(f"{text!r} is neither an IPv6 address nor starts with a known prefix") from None
+        return Identity(IdType.FQDN, _ascii(text))
+    return Identity(IdType.IPV4_ADDR if address.version == 4 else IdType.IPV6_ADDR, address.packed)
+
+
+def to_text(identity: Identity) -> str:
+    """The text that `parse` turns back into the same type and data; never raises, whatever a peer sent."""
+    kind, data = identity
+    hexadecimal = f"0x{data.hex()}"
+    try:
+        if kind in (IdType.IPV4_ADDR, IdType.IPV6_ADDR):
+            text = str(ipaddress.ip_address(data))
+        elif kind == IdType.FQDN:
+            text = data.decode("ascii")
+        elif kind == IdType.RFC822_ADDR:
+            text = data.decode("ascii")
+        elif kind == IdType.DER_ASN1_DN:
+            text = dn_to_text(data)
+            if encode_dn(text) != data:
+                text = f"dn:{hexadecimal}"
+        elif kind == IdType.KEY_ID:
+            text = "keyid:" + data.decode("ascii")
+        else:
+            return f"{registry.name(IdType, kind)}:{hexadecimal}"
+        if text.isprintable():
+            for candidate in (text, f"@{text}", f"email:{text}"):
+                if parse(candidate) == identity:
+                    return candidate
+    except ValueError:
+        pass
+    if kind in (IdType.KEY_ID, IdType.DER_ASN1_DN):
+        return f"{'keyid' if kind == IdType.KEY_ID else 'dn'}:{hexadecimal}"
+    return f"{registry.name(IdType, kind)}:{hexadecimal}"
+
+
+def matches(expected: Identity | None, got: Identity) -> bool:
+    """Whether policy that expects one identity is satisfied with another (Section 3.5).
+
+    None expects nothing. Domain names compare without regard to case, distinguished names by attributes and values (in
+    order, without regard to case, outer blanks and string type), all else octet by octet.
+    """
+    if expected is None or expected == got:
+        return True
+    if expected.id_type != got.id_type:
+        return False
+    if expected.id_type == IdType.FQDN:
+        return expected.data.lower() == got.data.lower()
+    if expected.id_type == IdType.RFC822_ADDR:
+        mailbox, _, domain = expected.data.rpartition(b"@")
+        got_mailbox, _, got_domain = got.data.rpartition(b"@")
+        return mailbox == got_mailbox and domain.lower() == got_domain.lower()
+    if expected.id_type == IdType.DER_ASN1_DN:
+        try:
+            return _comparable(decode_dn(expected.data)) == _comparable(decode_dn(got.data))
+        except ValueError:
+            return False
+    return False
+
+
+class RelativeName(NamedTuple):
+    """One attribute of a distinguished name; `first` where it opens a new relative distinguished name."""
+
+    oid: str
+    value: str
+    first: bool
+
+
+def encode_dn(text: str) -> bytes:
+    """DER of `C=CH, O=Example, CN=moon`, relative names in the order written; `\\,` is a comma in a value.
+
+    Raises ValueError where an attribute is unknown (dotted OIDs are accepted) or has no value.
+    """
+    attributes = []
+    for part in _split(text):
+        key, equals, value = part.partition("=")
+        key, value = key.strip(), value.strip()
+        if not equals or not value:
+            raise ValueError(f"{part.strip()!r} in a distinguished name is not of the form NAME=VALUE")
+        oid = _OID_OF.get(key.upper())
+        if oid is None:
+            if not key[:1].isdigit():
+                known = ", ".join(name for name, _ in _ATTRIBUTES)
+                raise ValueError(f"{key!r} is no attribute of distinguished names known here ({known}, or a dotted OID)")
+            oid = ObjectIdentifier(key)
+        attributes.append(x509.NameAttribute(oid, value))
+    return x509.Name(attributes).public_bytes()
+
+
+def dn_to_text(der: bytes) -> str:
+    """The readable form of a distinguished name in DER; ValueError where the octets are none."""
+    return ", ".join(
+        f"{_NAME_OF.get(oid, oid)}=" + value.replace("\\", "\\\\").replace(",", "\\,") for oid, value, _ in decode_dn(der)
+    )
+
+
+def decode_dn(der: bytes) -> tuple[RelativeName, ...]:
+    """Attributes of a DER distinguished name, in order (X.501: a SEQUENCE of SETs of SEQUENCEs).
+
+    Raises ValueError where the octets are no such structure.
+    """
+    names = []
+    content, rest = _element(der, 0x30)
+    if rest:
+        raise ValueError("octets follow the distinguished name")
+    while content:
+        relative, content = _element(content, 0x31)
+        first = True
+        while relative:
+            attribute, relative = _element(relative, 0x30)
+            oid, value = _element(attribute, 0x06)
+            if not value or value[0] not in _STRINGS:
+                raise ValueError("an attribute of the distinguished name is no string")
+            octets, rest = _element(value, value[0])
+            if rest:
+                raise ValueError("octets follow an attribute of the distinguished name")
+            names.append(RelativeName(_dotted(oid), octets.decode(_STRINGS[value[0]]), first))
+            first = False
+    return tuple(names)
+
+
+_STRINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+"""DER tags of UTF8String, PrintableString, TeletexString, IA5String, UniversalString and BMPString."""
+
+
+def _element(octets: bytes, tag: int) -> tuple[bytes, bytes]:
+    """Content of the DER element at the front, and what follows it."""
+    if len(octets) < 2 or octets[0] != tag:
+        raise ValueError("the octets are no DER distinguished name")
+    length, start = octets[1], 2
+    if length >= 0x80:
+        start = 2 + (length & 0x7F)
+        length = int.from_bytes(octets[2:start], "big")
+        if start > 6 or start > len(octets) or length < 0x80:
+            raise ValueError("a length in the distinguished name is not DER")
+    end = start + length
+    if end > len(octets):
+        raise ValueError("the distinguished name ends early")
+    return octets[start:end], octets[end:]
+
+
+def _dotted(oid: bytes) -> str:
+    if not oid or oid[-1] & 0x80:
+        raise ValueError("an object identifier in the distinguished name ends early")
+    numbers, value = [], 0
+    for octet in oid:
+        value = value << 7 | octet & 0x7F
+        if not octet & 0x80:
+            numbers.append(value)
+            value = 0
+    root = min(numbers[0] // 40, 2)
+    return ".".join(str(number) for number in (root, numbers[0] - 40 * root, *numbers[1:]))
+
+
+def _comparable(names: tuple[RelativeName, ...]) -> tuple[tuple[str, str, bool], ...]:
+    return tuple((oid, " ".join(value.split()).casefold(), first) for oid, value, first in names)
+
+
+def _split(text: str) -> list[str]:
+    parts, current, escaped = [], "", False
+    for character in text:
+        if escaped:
+            current, escaped = current + character, False
+        elif character == "\\":
+            escaped = True
+        elif character == ",":
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    if escaped:
+        raise ValueError("a distinguished name ends in a backslash")
+    return [*parts, current]
+
+
+def _ascii(text: str) -> bytes:
+    if not text or not text.isascii() or any(character.isspace() for character in text):
+        raise ValueError(f"{text!r} is no name: it must be ASCII without blanks, and not empty")
+    return text.encode("ascii")
+
+
+def _octets(text: str) -> bytes:
+    octets = bytes.fromhex(text[2:]) if text.startswith("0x") else text.encode("utf-8")
+    if not octets:
+        raise ValueError("the identity is empty")
+    return octets
