@@ -1,51 +1,81 @@
-"""Traffic selectors: reading, comparing and narrowing them (Sections 2.9, 2.9.2 and 3.13.1).
+"""Traffic selectors: comparing and narrowing them (Sections 2.9, 2.9.2 and 3.13.1), and transport mode's demands (2.23.1).
 
-A selector is a box: a range of addresses, an IP protocol (0 for any) and a range of ports. Three facts make protocols and
-ports other than plain ranges, and they all live here. Ports only mean anything for a protocol that is named, so a selector for any
-protocol has all ports. 65535-0 is OPAQUE: packets whose ports can't be seen, such as fragments (7296-3.13.1-05); all ports
-include it, no other range does. And for ICMP the port is the type in its upper and the code in its lower octet.
+A selector is a box: a range of addresses, an IP protocol (0 for any) and a range of ports; for ICMP the port is the type in the
+upper and the code in the lower octet. One thing is no plain range: 65535-0 is OPAQUE, packets whose ports can't be seen
+(fragments, say), and 0-65535 is ANY, which includes OPAQUE (Section 3.13.1). Here OPAQUE is one more port,
+number 65536, and then a box is a box.
 
-Text: `10.0.1.0/24`, `10.0.0.1-10.0.0.9`, `2001:db8::1`, then perhaps `[tcp/80]`, `[udp/1000-2000]`, `[6]`, `[tcp/opaque]`,
-`[icmp/8]` (type 8, any code), `[icmp/3/1]` (type 3, code 1).
+`narrow`, `covers` and `intersect` decide; `ikeref.policy.addresses` reads and writes the text of selectors.
 """
 
-import ipaddress
 from typing import Final
 
+from ikeref.policy.addresses import from_text, host, to_text
 from ikeref.registry import TsType
 from ikeref.wire import TrafficSelector
 
-ANY_PORT: Final = (0, 65535)
-OPAQUE: Final = (65535, 0)
+__all__ = [
+    "covers",
+    "from_text",
+    "has_single_address",
+    "host",
+    "intersect",
+    "is_known",
+    "is_within",
+    "narrow",
+    "to_text",
+    "with_address",
+]
 
-_PROTOCOLS: Final = (
-    ("any", 0),
-    ("icmp", 1),
-    ("igmp", 2),
-    ("ipip", 4),
-    ("tcp", 6),
-    ("udp", 17),
-    ("ipv6", 41),
-    ("gre", 47),
-    ("esp", 50),
-    ("ah", 51),
-    ("ipv6-icmp", 58),
-    ("ospf", 89),
-    ("l2tp", 115),
-    ("sctp", 132),
-    ("mobility", 135),
-)
-_NUMBER_OF: Final = dict(_PROTOCOLS) | {"icmpv6": 58}
-_NAME_OF: Final = {number: name for name, number in _PROTOCOLS}
-_TYPED: Final = (1, 58)
-"""ICMP and ICMPv6: the port is type and code (7296-3.13.1-06)."""
+_OPAQUE: Final = 65536
+_MOST: Final = 255
+"""Selectors that one payload can count (Section 3.13)."""
 
 
-# --- The decision ---------------------------------------------------------------------------------------------------
+def narrow(offered: tuple[TrafficSelector, ...], mine: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
+    """The traffic that both allow, empty if there is none: then the answer is TS_UNACCEPTABLE (Section 2.9).
+
+    The whole intersection, so nothing acceptable is lost (but for what 255 selectors can't hold), in the order of the offer:
+    what is left of its first selector, the one from the packet that asked for the SA, is in the first (7296-2.9-11). A
+    selector that another covers is left out. Selectors of unknown types are ignored (7296-2.9-06).
+    """
+    found: list[TrafficSelector] = []
+    for theirs in offered:
+        if not is_known(theirs):
+            continue
+        for ours in mine:
+            both = intersect(theirs, ours)
+            if both is not None and not _is_covered(both, found):
+                found = _with(both, found)
+                if len(found) == _MOST:
+                    return tuple(found)
+    return tuple(found)
+
+
+def _is_covered(selector: TrafficSelector, by: list[TrafficSelector]) -> bool:
+    for candidate in by:
+        if covers(candidate, selector):
+            return True
+    return False
+
+
+def _with(selector: TrafficSelector, found: list[TrafficSelector]) -> list[TrafficSelector]:
+    """`found` with one more, which takes the place of the first that it covers, and of all further ones."""
+    kept: list[TrafficSelector] = []
+    placed = False
+    for earlier in found:
+        if not covers(selector, earlier):
+            kept.append(earlier)
+        elif not placed:
+            kept.append(selector)
+            placed = True
+    if not placed:
+        kept.append(selector)
+    return kept
 
 
 def is_known(selector: TrafficSelector) -> bool:
-    """Whether a selector is one that we can weigh: an IPv4 or IPv6 range that is not empty (Sections 2.9 and 3.13.1)."""
+    """Whether a selector is an IPv4 or IPv6 range that is not empty, so that we can weigh it (Sections 2.9 and 3.13.1)."""
     if selector.ts_type == TsType.IPV4_ADDR_RANGE:
         size = 4
     elif selector.ts_type == TsType.IPV6_ADDR_RANGE:
@@ -54,28 +84,25 @@ def is_known(selector: TrafficSelector) -> bool:
         return False
     if len(selector.start) != size or len(selector.end) != size:
         return False
-    if selector.start_port > selector.end_port and not _is_opaque(selector):
-        return False
-    return selector.start <= selector.end
+    low, high = _ports(selector)
+    return selector.start <= selector.end and low <= high
 
 
 def covers(outer: TrafficSelector, inner: TrafficSelector) -> bool:
-    """Whether all traffic of `inner` is traffic of `outer`. Both must be known ones."""
+    """Whether all traffic of `inner` is traffic of `outer`. Both must be known ones (`is_known`)."""
     if outer.ts_type != inner.ts_type:
         return False
     if outer.start > inner.start or outer.end < inner.end:
         return False
     if outer.ip_protocol != 0 and outer.ip_protocol != inner.ip_protocol:
         return False
-    if _has_all_ports(outer):
-        return True
-    if _is_opaque(outer) or _is_opaque(inner):
-        return _is_opaque(outer) and _is_opaque(inner)
-    return outer.start_port <= inner.start_port and outer.end_port >= inner.end_port
+    outer_low, outer_high = _ports(outer)
+    low, high = _ports(inner)
+    return outer_low <= low and high <= outer_high
 
 
 def intersect(one: TrafficSelector, other: TrafficSelector) -> TrafficSelector | None:
-    """The traffic of both, None if there is none. Both must be known ones."""
+    """The traffic of both, None if there is none. Both must be known ones (`is_known`)."""
     if one.ts_type != other.ts_type:
         return None
     start = one.start if one.start >= other.start else other.start
@@ -88,50 +115,101 @@ def intersect(one: TrafficSelector, other: TrafficSelector) -> TrafficSelector |
         protocol = one.ip_protocol
     else:
         return None
-    if _has_all_ports(one):
-        start_port, end_port = other.start_port, other.end_port
-    elif _has_all_ports(other):
-        start_port, end_port = one.start_port, one.end_port
-    elif _is_opaque(one) or _is_opaque(other):
-        if not (_is_opaque(one) and _is_opaque(other)):
-            return None
-        start_port, end_port = OPAQUE
-    else:
-        start_port = one.start_port if one.start_port >= other.start_port else other.start_port
-        end_port = one.end_port if one.end_port <= other.end_port else other.end_port
-        if start_port > end_port:
-            return None
+    one_low, one_high = _ports(one)
+    other_low, other_high = _ports(other)
+    low = one_low if one_low >= other_low else other_low
+    high = one_high if one_high <= other_high else other_high
+    if low > high:
+        return None
+    start_port, end_port = _port_fields(low, high)
     return TrafficSelector(one.ts_type, protocol, start_port, end_port, start, end)
 
 
-def narrow(offered: tuple[TrafficSelector, ...], mine: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
-    """The traffic that both allow, empty if there is none: then the answer is TS_UNACCEPTABLE (Section 2.9).
+def _ports(selector: TrafficSelector) -> tuple[int, int]:
+    """Lowest and highest port of a selector, OPAQUE counted as port 65536."""
+    if selector.start_port == 65535 and selector.end_port == 0:
+        return _OPAQUE, _OPAQUE
+    if selector.start_port == 0 and selector.end_port == 65535:
+        return 0, _OPAQUE
+    return selector.start_port, selector.end_port
 
-    The whole intersection, so nothing acceptable is lost: what the first offered selector allows comes first (the one from the
-    packet that asked for the SA, 7296-2.9-09), and a selector that another covers is left out. Selectors of unknown types are
-    ignored (7296-2.9-05). What is acceptable as offered is returned as offered.
+
+def _port_fields(low: int, high: int) -> tuple[int, int]:
+    """Start Port and End Port for a range that `_ports` gave, or for what two of them have in common."""
+    if low == _OPAQUE:
+        return 65535, 0
+    if high == _OPAQUE:
+        return low, 65535
+    return low, high
+
+
+def is_within(inner: tuple[TrafficSelector, ...], outer: tuple[TrafficSelector, ...]) -> bool:
+    """Whether all traffic of `inner` is traffic of `outer`, adjacent selectors taken together.
+
+    The initiator asks it of an answer and its offer (Section 2.9), and both ends of the old selectors and the new ones in a
+    rekey (Section 2.9.2). A selector that is not known is within nothing.
     """
-    found: list[TrafficSelector] = []
-    for theirs in offered:
-        if not is_known(theirs):
-            continue
-        for ours in mine:
-            both = intersect(theirs, ours)
-            if both is not None and not _is_covered(both, found):
-                found = [*(earlier for earlier in found if not covers(both, earlier)), both]
-    return tuple(found)
+    for selector in inner:
+        if not is_known(selector):
+            return False
+        low, high = _ports(selector)
+        left = [(int.from_bytes(selector.start, "big"), int.from_bytes(selector.end, "big"), low, high)]
+        for other in outer:
+            if (
+                is_known(other)
+                and other.ts_type == selector.ts_type
+                and (other.ip_protocol == 0 or other.ip_protocol == selector.ip_protocol)
+            ):
+                low, high = _ports(other)
+                hole = (int.from_bytes(other.start, "big"), int.from_bytes(other.end, "big"), low, high)
+                left = [rest for box in left for rest in _without(box, hole)]
+        if left:
+            return False
+    return True
 
 
-def _is_covered(selector: TrafficSelector, by: list[TrafficSelector]) -> bool:
-    for candidate in by:
-        if covers(candidate, selector):
-            return True
-    return False
+_Box = tuple[int, int, int, int]
+"""Lowest and highest address, lowest and highest port."""
 
 
-def _is_opaque(selector: TrafficSelector) -> bool:
-    return selector.start_port == 65535 and selector.end_port == 0
+def _without(box: _Box, hole: _Box) -> list[_Box]:
+    """What is left of a box when another is cut out of it: at most four boxes."""
+    start, end, low, high = box
+    first, last = max(start, hole[0]), min(end, hole[1])
+    bottom, top = max(low, hole[2]), min(high, hole[3])
+    if first > last or bottom > top:
+        return [box]
+    rests = [
+        (start, first - 1, low, high),
+        (last + 1, end, low, high),
+        (first, last, low, bottom - 1),
+        (first, last, top + 1, high),
+    ]
+    return [rest for rest in rests if rest[0] <= rest[1] and rest[2] <= rest[3]]
 
 
-def _has_all_ports(selector: TrafficSelector) -> bool:
-    return selector.start_port == 0 and selector.end_port == 65535
+# --- Transport mode (Section 2.23.1) ---------------------------------------------------------------------------------
+
+
+def has_single_address(selectors: tuple[TrafficSelector, ...]) -> bool:
+    """Whether all selectors are of one and the same address, as transport mode demands of TSi and of TSr (Section 2.23.1)."""
+    if not selectors:
+        return False
+    first = selectors[0]
+    for selector in selectors:
+        if not is_known(selector) or selector.ts_type != first.ts_type:
+            return False
+        if selector.start != selector.end or selector.start != first.start:
+            return False
+    return True
+
+
+def with_address(selectors: tuple[TrafficSelector, ...], address: str) -> tuple[TrafficSelector, ...]:
+    """The same protocols and ports for another address: the substitution for a NAT in transport mode (Section 2.23.1).
+
+    `address` is numeric; ValueError if it is not. The selectors must have a single address.
+    """
+    template = host(address)
+    return tuple(
+        selector._replace(ts_type=template.ts_type, start=template.start, end=template.end) for selector in selectors
+    )
