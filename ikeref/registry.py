@@ -454,7 +454,7 @@ class GatewayIdType(IntEnum):
     FQDN = 3
 
 
-_SPELLING: Final = {
+_SPELLING: Final[dict[tuple[type[IntEnum], int], str]] = {
     (Encr, 3): "3DES",
     (Encr, 8): "3IDEA",
 }
