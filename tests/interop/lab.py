@@ -109,17 +109,16 @@ class End(NamedTuple):
 
 
 class Link:
-    """Two namespaces of their own on one Ethernet segment.
+    """Two namespaces, and between them a third that holds the other ends, `left` and `right`, of their interfaces.
 
-    Direct: a veth pair. With `between`: two veth pairs whose other ends lie in a third namespace, where something of
-    ours carries the frames across (see relay.py).
+    Nothing passes until something of ours carries the frames across (see relay.py).
     """
 
-    def __init__(self, name: str, *, between: bool = False) -> None:
+    def __init__(self, name: str = "lab") -> None:
         base = f"{PREFIX}{os.getpid()}-{name}"
         self.ours = End(f"{base}-ours", "lab0", "10.77.0.1")
         self.theirs = End(f"{base}-theirs", "lab0", "10.77.0.2")
-        self.middle = f"{base}-middle" if between else ""
+        self.middle = f"{base}-middle"
         self._stack = ExitStack()
         try:
             self._build()
@@ -129,16 +128,14 @@ class Link:
 
     def _build(self) -> None:
         for namespace in (self.ours.namespace, self.theirs.namespace, self.middle):
-            if namespace:
-                run("ip", "netns", "add", namespace)
-                self._stack.callback(_remove_namespace, namespace)
-        if self.middle:
-            for end, far in ((self.ours, "left"), (self.theirs, "right")):
-                _veth(end.interface, end.namespace, far, self.middle)
-                run("ip", "-n", self.middle, "link", "set", far, "up")
-        else:
-            _veth(self.ours.interface, self.ours.namespace, self.theirs.interface, self.theirs.namespace)
-        for end in (self.ours, self.theirs):
+            run("ip", "netns", "add", namespace)
+            self._stack.callback(_remove_namespace, namespace)
+        for end, far in ((self.ours, "left"), (self.theirs, "right")):
+            run(
+                *("ip", "link", "add", end.interface, "netns", end.namespace),
+                *("type", "veth", "peer", "name", far, "netns", self.middle),
+            )
+            run("ip", "-n", self.middle, "link", "set", far, "up")
             run("ip", "-n", end.namespace, "link", "set", "lo", "up")
             run("ip", "-n", end.namespace, "address", "add", f"{end.address}/24", "dev", end.interface)
             run("ip", "-n", end.namespace, "link", "set", end.interface, "up")
@@ -146,13 +143,6 @@ class Link:
     def close(self) -> None:
         """Remove the namespaces, and with them the interfaces."""
         self._stack.close()
-
-
-def _veth(left: str, left_namespace: str, right: str, right_namespace: str) -> None:
-    run(
-        *("ip", "link", "add", left, "netns", left_namespace),
-        *("type", "veth", "peer", "name", right, "netns", right_namespace),
-    )
 
 
 def _remove_namespace(name: str) -> None:

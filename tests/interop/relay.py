@@ -15,7 +15,7 @@ import struct
 import threading
 from typing import NamedTuple
 
-from tests.interop.lab import in_namespace
+from tests.interop.lab import Link, in_namespace
 
 _EVERY_PROTOCOL = 0x0003
 _SIOCETHTOOL = 0x8946
@@ -36,19 +36,21 @@ class Carried(NamedTuple):
     lost: bool
 
 
-class LossyBridge:
-    """Carries frames between the interfaces `left` and `right` of a namespace until it is closed.
+class Bridge:
+    """Carries frames from end to end of a link until it is closed.
 
     `loss` is the share of datagrams that are lost in each direction. `journal` holds every datagram that was seen.
     """
 
-    def __init__(self, namespace: str, *, loss: float, seed: int) -> None:
+    def __init__(self, link: Link, *, loss: float = 0.0, seed: int = 0) -> None:
+        for end in (link.ours, link.theirs):
+            _checksum_in_software(end.namespace, end.interface)
         self.journal: list[Carried] = []
         self.loss = loss
         self._plans = {"ours": random.Random(f"{seed} ours"), "theirs": random.Random(f"{seed} theirs")}
-        self._left, self._right = in_namespace(namespace, lambda: (_open("left"), _open("right")))
+        self._left, self._right = in_namespace(link.middle, lambda: (_open("left"), _open("right")))
         self._wake, self._woken = socket.socketpair()
-        self._thread = threading.Thread(target=self._carry, name="lossy bridge")
+        self._thread = threading.Thread(target=self._carry, name="bridge")
         self._thread.start()
 
     def close(self) -> None:
@@ -103,7 +105,7 @@ def _open(interface: str) -> socket.socket:
     return raw
 
 
-def checksum_in_software(namespace: str, interface: str) -> None:
+def _checksum_in_software(namespace: str, interface: str) -> None:
     """Have the kernel fill in transport checksums before a frame leaves this virtual interface.
 
     Otherwise it leaves that to hardware, which a veth pair has not, and the carried frames would arrive damaged.

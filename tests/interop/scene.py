@@ -1,29 +1,107 @@
-"""The scene of every scenario: who stands where, and which networks lie behind them."""
+"""The scene of every scenario: who stands where, what they are told, and what each of them can be asked to do."""
 
 from __future__ import annotations
 
-from tests.interop.lab import Link
-from tests.interop.strongswan import Connection, Peer
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+import pytest
+
+from tests.interop.lab import LabError, Link, eventually
+from tests.interop.listing import Listing, crossed, show
+from tests.interop.relay import Bridge
 
 OURS = "ours.ikeref.example"
 THEIRS = "theirs.ikeref.example"
+SECRET = "a shared key for the laboratory"
 
 OUR_NETWORKS = {"first": "10.1.1.0/24", "second": "10.1.2.0/24"}
 THEIR_NETWORKS = {"first": "10.2.1.0/24", "second": "10.2.2.0/24"}
 
 
-def peers(link: Link) -> tuple[Peer, Peer]:
-    """Our end and the other end of the link."""
-    return Peer(link.ours.address, OURS, OUR_NETWORKS), Peer(link.theirs.address, THEIRS, THEIR_NETWORKS)
+class Peer(NamedTuple):
+    """One end of the connection that is to be configured."""
+
+    address: str
+    identity: str
+    networks: Mapping[str, str]
+    """For each Child SA's name the traffic selectors of this end."""
 
 
-def their_connection(link: Link, auth: str = "psk") -> Connection:
-    """What the daemon at the other end is told."""
-    ours, theirs = peers(link)
-    return Connection(local=theirs, remote=ours, auth=auth)
+class Connection(NamedTuple):
+    """What one end is told about the connection."""
+
+    local: Peer
+    remote: Peer
+    auth: str = "psk"
+    """`psk` or `ecdsa`."""
+    proposals: str = "aes256gcm16-prfsha256-x25519"
+    child_proposals: str = "aes256gcm16-x25519"
+    settings: tuple[str, ...] = ()
+    """Further lines of strongSwan's section for the connection."""
 
 
-def our_connection(link: Link, auth: str = "psk") -> Connection:
-    """What a strongSwan at our own end would be told."""
-    ours, theirs = peers(link)
-    return Connection(local=ours, remote=theirs, auth=auth)
+def connections(link: Link, auth: str = "psk") -> tuple[Connection, Connection]:
+    """What our end is told, and what the other end is told."""
+    ours = Peer(link.ours.address, OURS, OUR_NETWORKS)
+    theirs = Peer(link.theirs.address, THEIRS, THEIR_NETWORKS)
+    return Connection(ours, theirs, auth), Connection(theirs, ours, auth)
+
+
+class Side(Protocol):
+    """What an end can be asked to do. Everything but the rekeys returns when it is done."""
+
+    def connect(self) -> None:
+        """Create the IKE SA, with the Child SA `first`."""
+
+    def create_child(self, child: str) -> None: ...
+
+    def rekey_child(self, child: str) -> None: ...
+
+    def rekey_ike(self) -> None: ...
+
+    def delete_child(self, child: str) -> None: ...
+
+    def delete_ike(self) -> None: ...
+
+    def sas(self) -> Listing: ...
+
+    def log(self, lines: int = 120) -> str: ...
+
+
+class Scene:
+    """Our side and theirs, and the bridge between them. `patience` in seconds bounds every wait."""
+
+    def __init__(self, bridge: Bridge, ours: Side, theirs: Side, patience: float = 10) -> None:
+        self.bridge = bridge
+        self.ours = ours
+        self.theirs = theirs
+        self.patience = patience
+
+    def side(self, who: str) -> Side:
+        return self.ours if who == "ours" else self.theirs
+
+    def agree(self, step: str, *, ike_sas: int, children: int) -> Listing:
+        """Both ends list the same SAs, this many; returns our listing."""
+
+        def same() -> bool:
+            mine = self.ours.sas()
+            counts = len(mine), sum(len(each.children) for each in mine)
+            return counts == (ike_sas, children) and crossed(mine) == self.theirs.sas()
+
+        self._until(f"{step}: both ends list the same {ike_sas} IKE SAs with {children} Child SAs", same)
+        return self.ours.sas()
+
+    def becomes(self, step: str, holds: Callable[[Listing], bool]) -> None:
+        """Our listing comes to satisfy something."""
+        self._until(step, lambda: holds(self.ours.sas()))
+
+    def _until(self, what: str, probe: Callable[[], bool]) -> None:
+        try:
+            eventually(what, probe, self.patience)
+        except LabError as error:
+            pytest.fail(
+                f"{error}\n--- ours\n{show(self.ours.sas())}\n--- theirs\n{show(self.theirs.sas())}"
+                f"\n--- our log\n{self.ours.log(60)}\n--- their log\n{self.theirs.log(60)}",
+                pytrace=False,
+            )

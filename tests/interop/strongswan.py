@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.interop import lab, vici
 from tests.interop.listing import ChildListing, IkeListing, Listing
 from tests.interop.pki import Pki
+from tests.interop.scene import SECRET, Connection
 
 SUITE = "trixie"
 PACKAGES = (
@@ -22,8 +21,6 @@ PACKAGES = (
     "libstrongswan-standard-plugins",
     "iproute2",
 )
-
-SECRET = "a shared key for the laboratory"
 
 # The kernel may lack ESP: kernel-libipsec does it in the process, over a TUN device. It always reports a NAT, so that
 # ESP goes in UDP (Section 2.23).
@@ -60,28 +57,6 @@ _UNLOADED = ("bypass-lan", "dhcp", "farp", "ha", "resolve", "test-vectors", "tnc
 
 _GONE = ("DELETED", "DESTROYING")
 """States of SAs that no longer exist for the protocol: strongSwan keeps rekeyed ones for packets under way."""
-
-
-class Peer(NamedTuple):
-    """One end of the connection that is to be configured."""
-
-    address: str
-    identity: str
-    networks: Mapping[str, str]
-    """For each Child SA's name the traffic selectors of this end."""
-
-
-class Connection(NamedTuple):
-    """What strongSwan is to be told about one connection, called `ike`."""
-
-    local: Peer
-    remote: Peer
-    auth: str = "psk"
-    """`psk` or `ecdsa`."""
-    proposals: str = "aes256gcm16-prfsha256-x25519"
-    child_proposals: str = "aes256gcm16-x25519"
-    settings: tuple[str, ...] = ()
-    """Further lines of the connection's section."""
 
 
 class StrongSwan:
@@ -138,9 +113,12 @@ class StrongSwan:
             *("swanctl", "--load-all", "--uri", "unix:///lab/vici.sock"),
         )
 
-    def initiate(self, child: str, timeout: float = 30) -> None:
+    def create_child(self, child: str, timeout: float = 30) -> None:
         """Create a Child SA, and the IKE SA under it if there is none; wait until it stands."""
         self._command("initiate", {"child": child, "timeout": str(int(timeout * 1000))}, timeout)
+
+    def connect(self) -> None:
+        self.create_child("first")
 
     def rekey_ike(self) -> None:
         self._command("rekey", {"ike": "ike"})
@@ -148,10 +126,10 @@ class StrongSwan:
     def rekey_child(self, child: str) -> None:
         self._command("rekey", {"child": child})
 
-    def terminate_ike(self, timeout: float = 30) -> None:
+    def delete_ike(self, timeout: float = 30) -> None:
         self._command("terminate", {"ike": "ike", "timeout": str(int(timeout * 1000))}, timeout)
 
-    def terminate_child(self, child: str, timeout: float = 30) -> None:
+    def delete_child(self, child: str, timeout: float = 30) -> None:
         self._command("terminate", {"child": child, "timeout": str(int(timeout * 1000))}, timeout)
 
     def _command(self, name: str, message: dict[str, str | list[str]], timeout: float = 30) -> None:

@@ -7,90 +7,56 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop import lab
-from tests.interop.listing import crossed, show
+from tests.interop import lab, scenarios
+from tests.interop.listing import crossed
 from tests.interop.pki import Pki
-from tests.interop.relay import LossyBridge, checksum_in_software, udp_payload
-from tests.interop.scene import our_connection, their_connection
+from tests.interop.relay import Bridge, udp_payload
+from tests.interop.scene import Connection, Scene, connections
 from tests.interop.strongswan import StrongSwan
 
-RETRANSMISSION = ("retransmit_timeout = 0.3", "retransmit_base = 1.2", "retransmit_tries = 12")
-
-
-def _agree(one: StrongSwan, other: StrongSwan, ike_sas: int, children: int) -> None:
-    """Both list the same SAs, this many."""
-
-    def same() -> bool:
-        mine = one.sas()
-        counts = len(mine), sum(len(each.children) for each in mine)
-        return counts == (ike_sas, children) and crossed(mine) == other.sas()
-
-    try:
-        lab.eventually("both ends list the same SAs", same)
-    except lab.LabError:
-        pytest.fail(f"{show(one.sas())}\n--- against ---\n{show(other.sas())}\n{one.log(40)}")
+RETRANSMISSION = ("retransmit_timeout = 0.2", "retransmit_base = 1.3", "retransmit_tries = 9")
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("auth", ["psk", "ecdsa"])
-def test_two_strongswans_live_through_the_life_of_an_ike_sa(
-    auth: str, strongswan_root: Path, pki: Pki, stack: ExitStack
-) -> None:
-    link = lab.Link("pair")
-    stack.callback(link.close)
-    one = StrongSwan(strongswan_root, link.ours.namespace)
-    stack.callback(one.close)
-    other = StrongSwan(strongswan_root, link.theirs.namespace)
-    stack.callback(other.close)
-    one.load(our_connection(link, auth), pki)
-    other.load(their_connection(link, auth), pki)
-
-    one.initiate("first")
-    _agree(one, other, 1, 1)
-    one.initiate("second")
-    _agree(one, other, 1, 2)
-    before = one.sas()
-    other.rekey_child("second")
-    lab.eventually("the Child SA is rekeyed", lambda: one.sas() != before)
-    _agree(one, other, 1, 2)
-    before = one.sas()
-    one.rekey_ike()
-    lab.eventually("the IKE SA is rekeyed", lambda: one.sas() != before)
-    _agree(one, other, 1, 2)
-    other.terminate_child("second")
-    _agree(one, other, 1, 1)
-    one.terminate_ike()
-    _agree(one, other, 0, 0)
+def test_two_strongswans_agree_all_their_life(auth: str, strongswan_root: Path, pki: Pki, stack: ExitStack) -> None:
+    scene = _two_strongswans(strongswan_root, stack, auth, pki)
+    scenarios.whole_life(scene, "ours")
 
 
 @pytest.mark.root
-def test_a_bridge_that_loses_everything_lets_nothing_through(strongswan_root: Path, stack: ExitStack) -> None:
-    link = lab.Link("lossy", between=True)
-    stack.callback(link.close)
-    for end in (link.ours, link.theirs):
-        checksum_in_software(end.namespace, end.interface)
-    bridge = LossyBridge(link.middle, loss=0.0, seed=7)
-    stack.callback(bridge.close)
-    one = StrongSwan(strongswan_root, link.ours.namespace, RETRANSMISSION)
-    stack.callback(one.close)
-    other = StrongSwan(strongswan_root, link.theirs.namespace, RETRANSMISSION)
-    stack.callback(other.close)
-    one.load(our_connection(link))
-    other.load(their_connection(link))
+def test_a_bridge_that_loses_everything_lets_nothing_through(strongswan_root: Path, pki: Pki, stack: ExitStack) -> None:
+    scene = _two_strongswans(strongswan_root, stack, "psk", pki)
+    scenarios.establish(scene, "ours")
+    assert scene.bridge.lost("ours") == 0
+    scene.bridge.loss = 1.0
+    before = scene.theirs.sas()
+    scene.ours.rekey_child("first")
+    lab.eventually("three datagrams are lost", lambda: scene.bridge.lost("ours") >= 3)
+    assert scene.theirs.sas() == before
+    assert scene.theirs.sas() != crossed(scene.ours.sas())
+    scene.bridge.loss = 0.2
+    scene.agree("rekey after the loss", ike_sas=1, children=1)
 
-    one.initiate("first")
-    _agree(one, other, 1, 1)
-    assert bridge.lost("ours") == 0
-    bridge.loss = 1.0
-    one.rekey_child("first")
-    lab.eventually("three datagrams are lost", lambda: bridge.lost("ours") >= 3)
-    assert other.sas() != crossed(one.sas())
-    bridge.loss = 0.2
-    _agree(one, other, 1, 1)
+
+def _two_strongswans(root: Path, stack: ExitStack, auth: str, pki: Pki) -> Scene:
+    link = lab.Link()
+    stack.callback(link.close)
+    bridge = Bridge(link, seed=7)
+    stack.callback(bridge.close)
+    ours, theirs = connections(link, auth)
+
+    def start(end: lab.End, connection: Connection) -> StrongSwan:
+        daemon = StrongSwan(root, end.namespace, RETRANSMISSION)
+        stack.callback(daemon.close)
+        daemon.load(connection, pki)
+        return daemon
+
+    return Scene(bridge, start(link.ours, ours), start(link.theirs, theirs))
 
 
 def test_the_payload_of_a_udp_datagram_is_found_in_its_frame() -> None:
-    header = bytes.fromhex("4500002000000000401100000a4d00010a4d0002")
+    header = bytes.fromhex("45000020000000004011" + "0000" + "0a4d00010a4d0002")
     frame = bytes(12) + b"\x08\x00" + header + bytes.fromhex("01f401f4000c0000") + b"ikev" + bytes(14)
     assert udp_payload(frame) == b"ikev"
     assert udp_payload(frame[:12] + b"\x08\x06" + frame[14:]) is None
