@@ -13,8 +13,8 @@ import selectors
 import socket
 import struct
 import threading
-from typing import NamedTuple
 
+from tests.interop.journal import Carried
 from tests.interop.lab import Link, in_namespace
 
 _EVERY_PROTOCOL = 0x0003
@@ -22,18 +22,6 @@ _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17
 _IPV4 = b"\x08\x00"
 _UDP = 17
-
-
-class Carried(NamedTuple):
-    """What became of one datagram."""
-
-    direction: str
-    """`ours` for what our side sent, `theirs` for what the other side sent."""
-    number: int
-    """Counted from 0 in each direction."""
-    octets: bytes
-    """The UDP payload."""
-    lost: bool
 
 
 class Bridge:
@@ -45,6 +33,7 @@ class Bridge:
     def __init__(self, link: Link, *, loss: float = 0.0, seed: int = 0) -> None:
         for end in (link.ours, link.theirs):
             _checksum_in_software(end.namespace, end.interface)
+        self.link = link
         self.journal: list[Carried] = []
         self.loss = loss
         self._plans = {"ours": random.Random(f"{seed} ours"), "theirs": random.Random(f"{seed} theirs")}

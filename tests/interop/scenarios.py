@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+
+from tests.interop import journal
+from tests.interop.lab import End, in_namespace
 from tests.interop.listing import IkeListing, Listing
 from tests.interop.scene import Scene
 
@@ -76,6 +80,112 @@ def delete_ike(scene: Scene, who: str) -> None:
     """The IKE SA is closed and its Child SAs with it (Section 1.4.1)."""
     scene.side(who).delete_ike()
     scene.agree(f"{who} delete the IKE SA", ike_sas=0, children=0)
+
+
+def cookie_demanded(scene: Scene, initiator: str) -> IkeListing:
+    """A responder with a half-open IKE SA wants its COOKIE back before it does any work (Section 2.6).
+
+    It has to be told to demand one from the first half-open IKE SA on.
+    """
+    establish(scene, initiator)
+    delete_ike(scene, initiator)
+    _leave_half_open(scene, initiator)
+    since = len(scene.bridge.journal)
+    ike = establish(scene, initiator)
+
+    seen = scene.bridge.journal[since:]
+    first, second, *_ = journal.requests(seen, initiator, journal.IKE_SA_INIT)
+    demand, *_ = journal.responses(seen, _other(initiator), journal.IKE_SA_INIT)
+    assert journal.notifications(demand) == [journal.COOKIE]
+    assert journal.COOKIE not in journal.notifications(first)
+    assert journal.payloads(second)[0] == journal.payloads(demand)[0]
+    if journal.groups([first]) == journal.groups([second]):
+        assert journal.payloads(second)[1:] == journal.payloads(first)
+    return ike
+
+
+def group_corrected(scene: Scene, initiator: str, wrong: int, right: int) -> None:
+    """The first key exchange method offered is not the responder's; it says which it wants (Sections 1.2, 1.3).
+
+    The ends have to be told proposals that bring this about; `wrong` and `right` are numbers of the registry.
+    """
+    since = len(scene.bridge.journal)
+    establish(scene, initiator)
+    seen = scene.bridge.journal[since:]
+    first, second = journal.requests(seen, initiator, journal.IKE_SA_INIT)
+    assert journal.groups([first, second]) == [wrong, right]
+    if initiator == "ours":  # strongSwan puts the group that it was told first, and so changes its SAi1
+        assert journal.without_ke(first) == journal.without_ke(second)
+    refusal, acceptance = journal.responses(seen, _other(initiator), journal.IKE_SA_INIT)
+    assert journal.notifications(refusal) == [journal.INVALID_KE_PAYLOAD]
+    assert journal.groups([acceptance]) == [right]
+
+    since = len(scene.bridge.journal)
+    create_second_child(scene, initiator)
+    tries = journal.requests(scene.bridge.journal[since:], initiator, journal.CREATE_CHILD_SA)
+    assert len(tries) == 2
+    assert len({journal.message_id(each) for each in tries}) == 2, "each try is an exchange of its own"
+    rekey_ike(scene, initiator, children=2)
+    rekey_child(scene, initiator, "second")
+
+
+def prf_changed_by_rekeys(scene: Scene) -> None:
+    """SKEYSEED of a rekey comes from the old SK_d by the old PRF, the new keys by the new one (Section 2.18).
+
+    Each responder has to prefer another PRF of those that both are told.
+    """
+    suites = [establish(scene, "ours").suite]
+    for who in ("theirs", "ours", "theirs"):
+        suites.append(rekey_ike(scene, who, children=1).suite)
+        assert suites[-1] != suites[-2]
+        rekey_child(scene, who, "first")
+    assert len(set(suites)) == 2
+
+
+def asked_whether_alive(scene: Scene, who: str) -> None:
+    """An empty INFORMATIONAL is answered by another (Sections 1.4, 2.4). This end has to be told to ask."""
+    since = len(scene.bridge.journal)
+
+    def answered(_: Listing) -> bool:
+        seen = scene.bridge.journal[since:]
+        asked = {journal.message_id(each) for each in journal.requests(seen, who, journal.INFORMATIONAL)}
+        answers = journal.responses(seen, _other(who), journal.INFORMATIONAL)
+        return bool(asked & {journal.message_id(each) for each in answers})
+
+    scene.becomes(f"{who} ask, and are answered", answered)
+    scene.agree("after the answer", ike_sas=1, children=1)
+
+
+def peer_falls_silent(scene: Scene) -> None:
+    """When requests stay unanswered the IKE SA and its Child SAs are given up, at each end (Section 2.4)."""
+    scene.bridge.loss = 1.0
+    scene.agree("both gave the other up", ike_sas=0, children=0)
+    scene.bridge.loss = 0.0
+
+
+def _leave_half_open(scene: Scene, initiator: str) -> None:
+    """Begin an IKE SA and leave it: the first IKE_SA_INIT request seen, under another SPI and from another port."""
+    link = scene.bridge.link
+    near, far = (link.ours, link.theirs) if initiator == "ours" else (link.theirs, link.ours)
+    request = journal.requests(scene.bridge.journal, initiator, journal.IKE_SA_INIT)[0]
+    spi_i = bytes(each ^ 0x5A for each in request[:8])
+    in_namespace(near.namespace, lambda: _send(near, far, spi_i + request[8:]))
+
+    def answered(_: Listing) -> bool:
+        answers = journal.responses(scene.bridge.journal, _other(initiator), journal.IKE_SA_INIT)
+        return any(each.startswith(spi_i) for each in answers)
+
+    scene.becomes("an IKE SA is half-open", answered)
+
+
+def _send(near: End, far: End, datagram: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((near.address, 40000))
+        sender.sendto(datagram, (far.address, 500))
+
+
+def _other(who: str) -> str:
+    return "theirs" if who == "ours" else "ours"
 
 
 def _child_spis(sas: Listing) -> frozenset[str]:

@@ -55,8 +55,8 @@ charon-systemd {{
 """
 _UNLOADED = ("bypass-lan", "dhcp", "farp", "ha", "resolve", "test-vectors", "tnc-tnccs", "tpm", "updown")
 
-_GONE = ("DELETED", "DESTROYING")
-"""States of SAs that no longer exist for the protocol: strongSwan keeps rekeyed ones for packets under way."""
+_NOT_LISTED = ("CREATED", "CONNECTING", "DELETED", "DESTROYING")
+"""States of SAs that do not exist for the protocol yet, or no longer: rekeyed ones are kept for packets under way."""
 
 
 class StrongSwan:
@@ -136,10 +136,10 @@ class StrongSwan:
         vici.call(self._socket, name, message, timeout + 5)
 
     def sas(self) -> Listing:
-        """Every IKE SA with its Child SAs, but for those that no longer exist for the protocol."""
+        """Every IKE SA with its Child SAs, from its establishment to its deletion."""
         listed = vici.stream(self._socket, "list-sas", "list-sa")
         found = (_ike_listing(ike) for event in listed for ike in event.values() if isinstance(ike, dict))
-        return frozenset(each for each in found if each.state not in _GONE)
+        return frozenset(each for each in found if each.state not in _NOT_LISTED)
 
 
 def _ike_listing(ike: vici.Section) -> IkeListing:
@@ -152,7 +152,7 @@ def _ike_listing(ike: vici.Section) -> IkeListing:
         spi_r=_text(ike, "responder-spi"),
         initiator=_text(ike, "initiator") == "yes",
         suite="/".join(part for part in parts if part),
-        children=frozenset(each for each in listed if each.state not in _GONE),
+        children=frozenset(each for each in listed if each.state not in _NOT_LISTED),
         state=_text(ike, "state"),
     )
 
