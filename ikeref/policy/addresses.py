@@ -1,7 +1,7 @@
 """The text of traffic selectors (Section 3.13.1).
 
-`10.0.1.0/24`, `10.0.0.1-10.0.0.9`, `2001:db8::1`, then perhaps `[tcp/80]`, `[udp/1000-2000]`, `[6]`, `[tcp/opaque]`, `[icmp/8]`
-(type 8, any code), `[icmp/3:1]` (type 3, code 1).
+`10.0.1.0/24`, `10.0.0.1-10.0.0.9`, `2001:db8::1`, then perhaps `[tcp/80]`, `[udp/1000-2000]`, `[6]`, `[tcp/opaque]`,
+`[icmp/8]` (type 8, any code), `[icmp/3:1]` (type 3, code 1).
 """
 
 import ipaddress
@@ -41,7 +41,7 @@ def host(address: str, ip_protocol: int = 0, start_port: int = 0, end_port: int 
     """
     value = ipaddress.ip_address(address.partition("%")[0])
     ts_type = TsType.IPV4_ADDR_RANGE if value.version == 4 else TsType.IPV6_ADDR_RANGE
-    return TrafficSelector(ts_type, ip_protocol, start_port, end_port, value.packed, value.packed)
+    return TrafficSelector(int(ts_type), ip_protocol, start_port, end_port, value.packed, value.packed)
 
 
 def from_text(text: str) -> TrafficSelector:
@@ -54,7 +54,7 @@ def from_text(text: str) -> TrafficSelector:
         protocol, ports = _protocol_and_ports(rest[:-1], text)
     first, last = _range(addresses.strip(), text)
     ts_type = TsType.IPV4_ADDR_RANGE if first.version == 4 else TsType.IPV6_ADDR_RANGE
-    return TrafficSelector(ts_type, protocol, *ports, first.packed, last.packed)
+    return TrafficSelector(int(ts_type), protocol, *ports, first.packed, last.packed)
 
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -111,7 +111,9 @@ def _port(word: str, text: str, typed: bool, missing_code: int) -> int:
 
 
 def to_text(selector: TrafficSelector) -> str:
-    """The shortest text for a selector, which `from_text` turns back into it; one of an unknown type is shown by its octets."""
+    """The shortest text for a selector, which `from_text` turns back into it; one of an unknown type is shown by its
+    octets.
+    """
     ts_type, protocol, start_port, end_port, start, end = selector
     if ts_type not in (TsType.IPV4_ADDR_RANGE, TsType.IPV6_ADDR_RANGE) or len(start) != len(end):
         return f"{registry.name(TsType, ts_type)}:{(start + end).hex()}"

@@ -1,9 +1,10 @@
 """Choosing a cryptographic suite from SA payloads (Sections 2.7 and 3.3.1 to 3.3.6).
 
-Three rules carry everything else. A transform is acceptable if type, ID and attributes are exactly those of a transform in
-our policy: so an unknown ID or attribute, a Key Length where none belongs and a missing one all fail by themselves. A
-proposal is acceptable if each of its transform types is one that its protocol has, and each type that the protocol
-demands has an acceptable transform. And a type that may be left out means the value NONE where it is left out (Section 3.3.3).
+Three rules carry everything else. A transform is acceptable if type, ID and attributes are exactly those of a transform
+in our policy: so an unknown ID or attribute, a Key Length where none belongs and a missing one all fail by themselves.
+A proposal is acceptable if each of its transform types is one that its protocol has, and each type that the protocol
+demands has an acceptable transform. And a type that may be left out means the value NONE where it is left out (Section
+3.3.3).
 
 Policy is proposals too: without SPI, in order of preference, the transforms of one type in order of preference.
 `ikeref.policy.proposals` reads them from text. RFC 5282, RFC 7634, RFC 8221 and RFC 8247 say more on single algorithms.
@@ -51,7 +52,9 @@ def kinds_of(protocol_id: int) -> Kinds:
 
 
 def is_aead(encr: int) -> bool:
-    """Whether an encryption algorithm protects integrity by itself, so that INTEG is NONE (Section 2.7, RFC 5282 section 8)."""
+    """Whether an encryption algorithm protects integrity by itself, so that INTEG is NONE (Section 2.7, RFC 5282
+    section 8).
+    """
     return (
         Encr.AES_CCM_8 <= encr <= Encr.AES_CCM_16
         or Encr.AES_GCM_8 <= encr <= Encr.NULL_AUTH_AES_GMAC
@@ -65,9 +68,10 @@ def is_aead(encr: int) -> bool:
 def choose(offered: tuple[Proposal, ...], acceptable: tuple[Proposal, ...], *, spi: bytes = b"") -> Proposal | None:
     """The suite that a responder answers with, None if it has to answer NO_PROPOSAL_CHOSEN (Sections 2.7 and 3.3.6).
 
-    `acceptable` is our policy, as `check_policy` demands it. Our order decides: the first of our proposals that any offered
-    one satisfies, in it the first ENCR, then PRF, INTEG, KE and SN; only between equals the order of the offer. Which group
-    KEi belongs to plays no part (Section 1.2). The answer bears the number of the offered proposal and `spi`.
+    `acceptable` is our policy, as `check_policy` demands it. Our order decides: the first of our proposals that any
+    offered one satisfies, in it the first ENCR, then PRF, INTEG, KE and SN; only between equals the order of the offer.
+    Which group KEi belongs to plays no part (Section 1.2). The answer bears the number of the offered proposal and
+    `spi`.
     """
     for own in acceptable:
         candidates = [proposal for proposal in offered if _is_possible(proposal, own)]
@@ -106,10 +110,7 @@ def _is_possible(proposal: Proposal, own: Proposal) -> bool:
 
 
 def _is_among(kind: int, kinds: Kinds) -> bool:
-    for known, _ in kinds:
-        if kind == known:
-            return True
-    return False
+    return any(kind == known for known, _ in kinds)
 
 
 def _policy(own: Proposal, kind: int, optional: bool) -> list[Transform]:
@@ -169,7 +170,9 @@ def _verify(offered: Proposal, chosen: Proposal) -> None:
     where = f"SA.proposal[{chosen.number}]"
     if chosen.protocol_id != offered.protocol_id:
         names = registry.name(ProtocolId, chosen.protocol_id), registry.name(ProtocolId, offered.protocol_id)
-        raise NoProposalChosen(f"the answer is for {names[0]}, the offer was for {names[1]}", section="2.7", field=where)
+        raise NoProposalChosen(
+            f"the answer is for {names[0]}, the offer was for {names[1]}", section="2.7", field=where
+        )
     if len(chosen.spi) != len(offered.spi):
         raise InvalidSyntax(
             f"the SPI has {len(chosen.spi)} octets instead of {len(offered.spi)}", section="3.3.1", field=where
@@ -229,7 +232,9 @@ def _check_complete(chosen: Proposal, *protocols: int) -> None:
     present = [transform.type for transform in chosen.transforms]
     for kind, optional in kinds_of(chosen.protocol_id):
         if present.count(kind) > 1 or (not optional and not present.count(kind)):
-            raise ValueError(f"{present.count(kind)} transforms of type {registry.name(TransformType, kind)} are no choice")
+            raise ValueError(
+                f"{present.count(kind)} transforms of type {registry.name(TransformType, kind)} are no choice"
+            )
 
 
 def _id(chosen: Proposal, kind: int) -> int:
@@ -303,7 +308,7 @@ def without_ke(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
 
 
 def groups_of(proposals: tuple[Proposal, ...]) -> tuple[int, ...]:
-    """The key exchange methods that proposals offer, in order, each once, without NONE: the first is the one for KEi."""
+    """The key exchange methods on offer, in order, each once, without NONE: KEi is of the first."""
     groups: list[int] = []
     for proposal in proposals:
         for transform in proposal.transforms:
@@ -347,7 +352,12 @@ def _label(transform: Transform) -> str:
     names = registry.transform_registry(transform.type)
     word = registry.name(names, transform.id) if names else str(transform.id)
     length = f"_{transform.key_length}" if transform.key_length is not None else ""
-    attributes = "" if len(transform.attributes) <= bool(length) else " with attributes " + ", ".join(
-        str(attribute.type) for attribute in transform.attributes if attribute.type != AttributeType.KEY_LENGTH
+    attributes = (
+        ""
+        if len(transform.attributes) <= bool(length)
+        else " with attributes "
+        + ", ".join(
+            str(attribute.type) for attribute in transform.attributes if attribute.type != AttributeType.KEY_LENGTH
+        )
     )
     return f"{registry.name(TransformType, transform.type)} {word}{length}{attributes}"

@@ -1,111 +1,347 @@
-"""What one endpoint is told by its operator: connections, their Child SAs, and settings for all of them.
+"""Reading a configuration from TOML; docs/configuration.md describes the format.
 
-`Connection` and `ChildConfig` are policy towards one peer (Sections 2.7, 2.9, 2.15, 2.19); `Settings` holds timers and limits that
-an endpoint has before it knows any peer (Sections 2.1, 2.4, 2.6, 2.8). `ikeref.policy.load` reads them from TOML.
+Nothing is guessed: an unknown key, a wrong type or a value out of range is a `ConfigError` that says where (the path of
+the key), what is wrong and what would be right.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+import base64
+import binascii
+import dataclasses
+import ipaddress
+import tomllib
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-from ikeref.policy.credentials import OwnCredential, PeerCredential
+from cryptography import x509
+
+from ikeref.policy import identities, proposals, selectors
+from ikeref.policy.connections import ChildConfig, Configuration, Connection, Mode, Settings
+from ikeref.policy.credentials import OwnCredential, PeerCredential, PrivateKey, Secret, TrustAnchors
 from ikeref.policy.identities import Identity
-from ikeref.policy.proposals import DEFAULT_ESP, DEFAULT_IKE
+from ikeref.policy.keyfiles import read_certificates, read_key
+from ikeref.registry import IdType, ProtocolId
 from ikeref.wire import Proposal, TrafficSelector
 
-Mode = Literal["tunnel", "transport"]
+__all__ = ["ChildConfig", "ConfigError", "Configuration", "Connection", "Mode", "Settings", "load"]
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ChildConfig:
-    """What is acceptable for one Child SA (Sections 1.3.1, 2.7, 2.9)."""
+class ConfigError(ValueError):
+    """A configuration says what it may not; the text is for the person who wrote it, and shows no secret."""
 
-    name: str
-    proposals: tuple[Proposal, ...] = DEFAULT_ESP
-    """In order of preference, all of ESP or all of AH, without SPIs. KE transforms in them mean forward secrecy."""
-    local_ts: tuple[TrafficSelector, ...] = ()
-    """Traffic of this end. Empty: this end's own address of the IKE SA (Section 2.23.1 says what a NAT does to it)."""
-    remote_ts: tuple[TrafficSelector, ...] = ()
-    """Traffic of the peer's end. Empty: the peer's address of the IKE SA."""
-    mode: Mode = "tunnel"
-    """What we ask for as requester, and the most we grant as responder: a peer that asks for transport gets it
-    only where this says so (Section 1.3.1)."""
-    start: bool = True
-    """Whether connecting creates it; else only a command, or the peer, does."""
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.where = where
+        """Path of the key, as in `connections.home.children.net.local_ts`."""
+        self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Policy towards one peer."""
+def load(source: str | Path, *, base: Path = Path()) -> Configuration:
+    """The configuration in a file (`Path`) or in a text (`str`).
 
-    name: str
-    local_id: Identity
-    """Sent as IDi or IDr (Section 3.5)."""
-    remote_id: Identity | None
-    """What the peer must prove to be; None accepts any identity that its credential covers."""
-    local_auth: OwnCredential
-    remote_auth: PeerCredential
-    ike_proposals: tuple[Proposal, ...] = DEFAULT_IKE
-    """In order of preference, without SPIs."""
-    children: tuple[ChildConfig, ...] = ()
-    """The first that has `start` is created by IKE_AUTH, further ones by CREATE_CHILD_SA."""
-    local_address: str | None = None
-    """Numeric IPv4 or IPv6 address; None: any address of this end."""
-    remote_address: str | None = None
-    """Numeric address of the peer; None: any peer, so this end can only respond."""
-    local_port: int = 500
-    local_nat_port: int = 4500
-    """UDP port with the non-ESP marker (Section 2.23)."""
-    remote_port: int = 500
-    remote_nat_port: int = 4500
-    childless: bool = False
-    """Create the IKE SA without a first Child SA where the peer supports it (RFC 6023)."""
-    force_encapsulation: bool = False
-    """Pretend a NAT, so that ESP goes in UDP (Section 2.23)."""
+    Names of files in it are relative to the folder of the configuration file, to `base` for a text. Raises ConfigError,
+    and OSError where the configuration file itself can't be read.
+    """
+    if isinstance(source, Path):
+        base = source.parent
+        source = source.read_text(encoding="utf-8")
+    try:
+        root = _Table(tomllib.loads(source), "")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("", f"this is no TOML: {error}") from None
+    settings = _settings(root.table("settings"))
+    found = root.table("connections")
+    connections = tuple(_connection(name, found.table(name), base) for name in found.values)
+    if not connections:
+        raise ConfigError("connections", "no connection is configured; write a table such as [connections.home]")
+    found.finish()
+    root.finish()
+    return Configuration(connections, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Timers and limits of an endpoint. Times are in seconds; 0 switches off what can be switched off."""
+class _Table:
+    """A TOML table that knows its path, and which of its keys were asked for."""
 
-    retransmit_initial_seconds: float = 1.0
-    """From a request to its first retransmission (Section 2.1)."""
-    retransmit_base: float = 1.8
-    """Each further wait is this many times the one before (Section 2.1: exponentially growing)."""
-    retransmit_tries: int = 5
-    """Retransmissions before the peer is given up (Section 2.4)."""
-    half_open_seconds: float = 30.0
-    """How long a responder keeps an IKE SA whose initiator does not go on to IKE_AUTH (Section 2.4)."""
-    half_open_limit: int = 1000
-    """Half-open IKE SAs at most; beyond it IKE_SA_INIT requests are dropped."""
-    cookie_threshold: int = 50
-    """From this many half-open IKE SAs on a COOKIE is demanded; 0: always (Section 2.6)."""
-    cookie_secret_seconds: float = 120.0
-    """How long a secret makes cookies; the one before it stays valid for as long again (Section 2.6)."""
-    initial_rounds: int = 6
-    """How often an IKE_SA_INIT is sent anew for COOKIE and INVALID_KE_PAYLOAD before giving up (Section 2.6.1)."""
-    liveness_seconds: float = 0.0
-    """Silence of the peer after which an empty INFORMATIONAL asks whether it lives (Section 2.4); 0: never."""
-    keepalive_seconds: float = 20.0
-    """Silence towards a peer beyond our NAT after which a one-octet keepalive is sent (Section 2.23); 0: never."""
-    rekey_ike_seconds: float = 0.0
-    """Age at which an IKE SA is rekeyed (Section 2.8); 0: only on command."""
-    rekey_child_seconds: float = 0.0
-    """Age at which a Child SA is rekeyed (Section 2.8); 0: only on command."""
-    retry_seconds: float = 5.0
-    """Wait before trying again what the peer answered with TEMPORARY_FAILURE (Section 2.25)."""
-    retry_tries: int = 5
-    """Attempts after TEMPORARY_FAILURE before the IKE SA is given up (Section 2.25)."""
-    closed_linger_seconds: float = 30.0
-    """How long a closed IKE SA still answers the peer's retransmissions of its last requests (Section 2.1)."""
-    nonce_octets: int = 32
-    """Length of our nonces: 16 to 256, and at least half the key size of the PRF (Section 2.10)."""
-    window_size: int = 1
-    """Requests of the peer that are accepted at once; above 1 it is announced by SET_WINDOW_SIZE (Section 2.3)."""
+    def __init__(self, values: dict[str, Any], path: str) -> None:
+        self.values = values
+        self._path = path
+        self._known: list[str] = []
+
+    def at(self, key: str = "") -> str:
+        """The path of a key."""
+        return f"{self._path}.{key}".strip(".")
+
+    def has(self, key: str) -> bool:
+        self._known.append(key)
+        return key in self.values
+
+    def fail(self, key: str, reason: str) -> ConfigError:
+        return ConfigError(self.at(key), reason)
+
+    def table(self, key: str) -> "_Table":
+        value = self.values[key] if self.has(key) else {}
+        if not isinstance(value, dict):
+            raise self.fail(key, f"must be a table, [{self.at(key)}]")
+        return _Table(value, self.at(key))
+
+    def text(self, key: str) -> str | None:
+        value = self.values[key] if self.has(key) else None
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise self.fail(key, "must be a text in quotes, and not empty")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """One text, or an array of texts."""
+        value = self.values[key] if self.has(key) else []
+        entries = [value] if isinstance(value, str) else value
+        if not isinstance(entries, list) or not all(isinstance(entry, str) and entry.strip() for entry in entries):
+            raise self.fail(key, "must be a text in quotes, or an array of texts")
+        return tuple(entries)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.values[key] if self.has(key) else default
+        if not isinstance(value, bool):
+            raise self.fail(key, "must be true or false")
+        return value
+
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """A number of the type of `default`, within bounds."""
+        value = self.values[key] if self.has(key) else default
+        whole = isinstance(default, int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            raise self.fail(key, f"must be a {'whole number' if whole else 'number'}")
+        if not low <= value <= high:
+            raise self.fail(key, f"must be from {low:g} to {high:g}, not {value:g}")
+        return int(value) if whole else float(value)
+
+    def read(self, key: str, reader: Callable[[str], T]) -> T | None:
+        """A text turned into a value; what the reader's ValueError says becomes the reason."""
+        text = self.text(key)
+        if text is None:
+            return None
+        try:
+            return reader(text)
+        except ValueError as error:
+            raise self.fail(key, str(error)) from None
+
+    def finish(self) -> None:
+        """Refuses the keys that nobody asked for."""
+        for key in self.values:
+            if key not in self._known:
+                close = get_close_matches(key, self._known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(set(self._known)))}"
+                raise self.fail(key, f"is not known; {hint}")
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """All that one configuration file says."""
+# --- Settings -------------------------------------------------------------------------------------------------------
 
-    connections: tuple[Connection, ...]
-    settings: Settings = field(default_factory=Settings)
+_BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "retransmit_initial_seconds": (0.001, 60),
+    "retransmit_base": (1, 10),
+    "retransmit_tries": (0, 50),
+    "half_open_seconds": (0.1, 3600),
+    "half_open_limit": (1, 1_000_000),
+    "cookie_threshold": (0, 1_000_000),
+    "cookie_secret_seconds": (1, 86400),
+    "initial_rounds": (2, 100),
+    "retry_seconds": (0.01, 3600),
+    "retry_tries": (0, 1000),
+    "nonce_octets": (16, 256),
+    "window_size": (1, 1024),
+}
+"""Lowest and highest value; every other setting may be from 0 to a year."""
+
+_YEAR: Final = 366 * 86400
+
+
+def _settings(table: _Table) -> Settings:
+    values: dict[str, Any] = {}
+    defaults = Settings()
+    for field in dataclasses.fields(Settings):
+        bounds = _BOUNDS.get(field.name, (0, _YEAR))
+        values[field.name] = table.number(field.name, getattr(defaults, field.name), *bounds)
+    table.finish()
+    return Settings(**values)
+
+
+# --- Connections ----------------------------------------------------------------------------------------------------
+
+
+def _connection(name: str, table: _Table, base: Path) -> Connection:
+    local_address = table.read("local_address", _address)
+    remote_address = table.read("remote_address", _address)
+    if local_address and remote_address and (":" in local_address) != (":" in remote_address):
+        raise table.fail("remote_address", "is not of the same IP version as local_address")
+    local_auth, remote_auth = _auth(table, base)
+    children = table.table("children")
+    connection = Connection(
+        name=name,
+        local_id=_local_id(table, local_address, local_auth),
+        remote_id=_remote_id(table, remote_address),
+        local_auth=local_auth,
+        remote_auth=remote_auth,
+        ike_proposals=_proposals(table, "ike_proposals", ProtocolId.IKE) or proposals.DEFAULT_IKE,
+        children=tuple(_child(child, children.table(child)) for child in children.values),
+        local_address=local_address,
+        remote_address=remote_address,
+        local_port=int(table.number("local_port", 500, 0, 65535)),
+        local_nat_port=int(table.number("local_nat_port", 4500, 0, 65535)),
+        remote_port=int(table.number("remote_port", 500, 1, 65535)),
+        remote_nat_port=int(table.number("remote_nat_port", 4500, 1, 65535)),
+        childless=table.flag("childless", False),
+        force_encapsulation=table.flag("force_encapsulation", False),
+    )
+    if not connection.children and not connection.childless:
+        raise table.fail(
+            "children", f"no Child SA is configured; write [{table.at('children')}.net], or childless = true"
+        )
+    table.finish()
+    return connection
+
+
+def _child(name: str, table: _Table) -> ChildConfig:
+    esp = _proposals(table, "esp_proposals", ProtocolId.ESP)
+    ah = _proposals(table, "ah_proposals", ProtocolId.AH)
+    if esp and ah:
+        raise table.fail("ah_proposals", "a Child SA has either esp_proposals or ah_proposals")
+    mode = table.text("mode") or "tunnel"
+    modes: dict[str, Mode] = {"tunnel": "tunnel", "transport": "transport"}
+    if mode not in modes:
+        raise table.fail("mode", f'must be "tunnel" or "transport", not {mode!r}')
+    child = ChildConfig(
+        name=name,
+        proposals=esp or ah or proposals.DEFAULT_ESP,
+        local_ts=_selectors(table, "local_ts"),
+        remote_ts=_selectors(table, "remote_ts"),
+        mode=modes[mode],
+        start=table.flag("start", True),
+    )
+    table.finish()
+    return child
+
+
+def _proposals(table: _Table, key: str, protocol: int) -> tuple[Proposal, ...]:
+    texts = table.texts(key)
+    try:
+        return proposals.parse(",".join(texts), protocol) if texts else ()
+    except ValueError as error:
+        raise table.fail(key, str(error)) from None
+
+
+def _selectors(table: _Table, key: str) -> tuple[TrafficSelector, ...]:
+    """`dynamic`, alone, stands for the address of the IKE SA, as does leaving the key out."""
+    texts = table.texts(key)
+    if texts == ("dynamic",):
+        return ()
+    try:
+        return tuple(selectors.from_text(part) for text in texts for part in text.split(","))
+    except ValueError as error:
+        raise table.fail(key, str(error)) from None
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no numeric IPv4 or IPv6 address; names are not looked up") from None
+
+
+# --- Identities and credentials --------------------------------------------------------------------------------------
+
+
+def _local_id(table: _Table, address: str | None, credential: OwnCredential) -> Identity:
+    identity = table.read("local_id", identities.parse)
+    if identity is not None:
+        return identity
+    if isinstance(credential, PrivateKey) and credential.chain:
+        subject = x509.load_der_x509_certificate(credential.chain[0]).subject
+        return Identity(IdType.DER_ASN1_DN, subject.public_bytes())
+    if address is not None:
+        return identities.parse(address)
+    raise table.fail("local_id", "is missing, and there is neither a certificate nor a local_address to take it from")
+
+
+def _remote_id(table: _Table, address: str | None) -> Identity | None:
+    if table.text("remote_id") == "any":
+        return None
+    identity = table.read("remote_id", identities.parse)
+    if identity is not None:
+        return identity
+    if address is not None:
+        return identities.parse(address)
+    raise table.fail(
+        "remote_id", 'is missing, and there is no remote_address to take it from; "any" accepts every identity'
+    )
+
+
+def _auth(table: _Table, base: Path) -> tuple[OwnCredential, PeerCredential]:
+    """Either `psk` for both ends, or `local_auth` and `remote_auth` for each."""
+    shared = table.read("psk", _secret)
+    local, remote = table.table("local_auth"), table.table("remote_auth")
+    if shared is not None:
+        for key in ("local_auth", "remote_auth"):
+            if key in table.values:
+                raise table.fail(
+                    key, f"psk already says how both ends authenticate; move it into {key}, or leave this out"
+                )
+        return shared, shared
+    for key in ("local_auth", "remote_auth"):
+        if key not in table.values:
+            raise table.fail(key, "is missing; write psk for both ends, or both local_auth and remote_auth")
+    own = _own_credential(local, base)
+    peer = _peer_credential(remote, base)
+    local.finish()
+    remote.finish()
+    return own, peer
+
+
+def _own_credential(table: _Table, base: Path) -> OwnCredential:
+    secret = table.read("psk", _secret)
+    key_file, chain_files = table.text("key"), table.texts("certificates")
+    if secret is not None:
+        if key_file or chain_files:
+            raise table.fail("psk", "stands beside key or certificates; one way to authenticate is needed")
+        return secret
+    if key_file is None:
+        raise table.fail("", "needs psk, or key with certificates")
+    key = table.read("key", lambda name: read_key(base / name))
+    assert key is not None
+    chain = _certificates(table, "certificates", chain_files, base)
+    if chain and x509.load_der_x509_certificate(chain[0]).public_key() != key.public_key():
+        raise table.fail("certificates", f"the first certificate, in {chain_files[0]}, is not of the key in {key_file}")
+    return PrivateKey(key, chain)
+
+
+def _peer_credential(table: _Table, base: Path) -> PeerCredential:
+    secret = table.read("psk", _secret)
+    files = table.texts("authorities")
+    if secret is not None:
+        if files:
+            raise table.fail("psk", "stands beside authorities; one way to authenticate is needed")
+        return secret
+    if not files:
+        raise table.fail("", "needs psk, or authorities (files with certificates)")
+    return TrustAnchors(_certificates(table, "authorities", files, base))
+
+
+def _certificates(table: _Table, key: str, files: Iterable[str], base: Path) -> tuple[bytes, ...]:
+    try:
+        return tuple(der for name in files for der in read_certificates(base / name))
+    except ValueError as error:
+        raise table.fail(key, str(error)) from None
+
+
+def _secret(text: str) -> Secret:
+    """Text as it is, `0x` and hexadecimal, or `0s` and base64. What is wrong is told without showing it."""
+    try:
+        if text.startswith("0x"):
+            return Secret(bytes.fromhex(text[2:]))
+        if text.startswith("0s"):
+            return Secret(base64.b64decode(text[2:], validate=True))
+    except (ValueError, binascii.Error):
+        kind = "hexadecimal digits" if text.startswith("0x") else "base64"
+        raise ValueError(f"after {text[:2]} {kind} must follow") from None
+    return Secret(text.encode("utf-8"))

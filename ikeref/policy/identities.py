@@ -2,8 +2,8 @@
 
 The notation is the one known from strongSwan: `10.0.0.1`, `2001:db8::1`, `moon.example.org` or `@moon.example.org`,
 `carol@example.org`, `C=CH, O=Example, CN=moon` (relative names in the order of the certificate), `keyid:text`,
-`keyid:0x6d6f6f6e`. A prefix (`ipv4:`, `ipv6:`, `fqdn:`, `email:`, `dn:`, `keyid:`) settles what a bare word would leave open;
-`dn:0x...` gives the DER octets themselves.
+`keyid:0x6d6f6f6e`. A prefix (`ipv4:`, `ipv6:`, `fqdn:`, `email:`, `dn:`, `keyid:`) settles what a bare word would leave
+open; `dn:0x...` gives the DER octets themselves.
 """
 
 import ipaddress
@@ -41,7 +41,7 @@ _ATTRIBUTES = (
     ("S", NameOID.SURNAME),
     ("T", NameOID.TITLE),
 )
-_OID_OF = {name: oid for name, oid in _ATTRIBUTES} | {"EMAILADDRESS": NameOID.EMAIL_ADDRESS}
+_OID_OF = dict(_ATTRIBUTES) | {"EMAILADDRESS": NameOID.EMAIL_ADDRESS}
 _NAME_OF = {oid.dotted_string: name for name, oid in _ATTRIBUTES}
 
 
@@ -88,9 +88,7 @@ def to_text(identity: Identity) -> str:
     try:
         if kind in (IdType.IPV4_ADDR, IdType.IPV6_ADDR):
             text = str(ipaddress.ip_address(data))
-        elif kind == IdType.FQDN:
-            text = data.decode("ascii")
-        elif kind == IdType.RFC822_ADDR:
+        elif kind in (IdType.FQDN, IdType.RFC822_ADDR):
             text = data.decode("ascii")
         elif kind == IdType.DER_ASN1_DN:
             text = dn_to_text(data)
@@ -158,7 +156,9 @@ def encode_dn(text: str) -> bytes:
         if oid is None:
             if not key[:1].isdigit():
                 known = ", ".join(name for name, _ in _ATTRIBUTES)
-                raise ValueError(f"{key!r} is no attribute of distinguished names known here ({known}, or a dotted OID)")
+                raise ValueError(
+                    f"{key!r} is no attribute of distinguished names known here ({known}, or a dotted OID)"
+                )
             oid = ObjectIdentifier(key)
         attributes.append(x509.NameAttribute(oid, value))
     return x509.Name(attributes).public_bytes()
@@ -167,7 +167,8 @@ def encode_dn(text: str) -> bytes:
 def dn_to_text(der: bytes) -> str:
     """The readable form of a distinguished name in DER; ValueError where the octets are none."""
     return ", ".join(
-        f"{_NAME_OF.get(oid, oid)}=" + value.replace("\\", "\\\\").replace(",", "\\,") for oid, value, _ in decode_dn(der)
+        f"{_NAME_OF.get(oid, oid)}=" + value.replace("\\", "\\\\").replace(",", "\\,")
+        for oid, value, _ in decode_dn(der)
     )
 
 

@@ -1,8 +1,9 @@
 """Proposals in the notation that strongSwan users know: `aes256gcm16-prfsha256-x25519, aes128-sha256-modp2048`.
 
-A comma ends a proposal; words of one transform type are alternatives, the first preferred. Where an IKE proposal names no
-PRF it is derived from the integrity algorithms, and then a combined-mode cipher may stand beside one for that purpose alone.
-Where an ESP or AH proposal says nothing of sequence numbers, it means `noesn`. `default` stands for our defaults.
+A comma ends a proposal; words of one transform type are alternatives, the first preferred. Where an IKE proposal names
+no PRF it is derived from the integrity algorithms, and then a combined-mode cipher may stand beside one for that
+purpose alone. Where an ESP or AH proposal says nothing of sequence numbers, it means `noesn`. `default` stands for our
+defaults.
 """
 
 from difflib import get_close_matches
@@ -56,8 +57,8 @@ class Word(NamedTuple):
 
     def transform(self) -> Transform:
         """What the word stands for."""
-        attributes = (Attribute(AttributeType.KEY_LENGTH, self.key_bits),) if self.key_bits else ()
-        return Transform(self.kind, self.id, attributes)
+        attributes = (Attribute(int(AttributeType.KEY_LENGTH), self.key_bits),) if self.key_bits else ()
+        return Transform(int(self.kind), int(self.id), attributes)
 
 
 def _aes(suffixes: tuple[str, ...], encr: Encr) -> tuple[Word, ...]:
@@ -137,6 +138,8 @@ _PRF_OF: Final[dict[int, int]] = {
     Integ.AES_CMAC_96: Prf.AES128_CMAC,
 }
 
+_NO_ESN: Final = Transform(int(TransformType.SN), int(Esn.NO_ESN))
+
 
 def parse(text: str, protocol: int) -> tuple[Proposal, ...]:
     """The proposals that a text stands for, numbered from 1, without SPIs; transforms in the order of their types.
@@ -146,7 +149,9 @@ def parse(text: str, protocol: int) -> tuple[Proposal, ...]:
     proposals: list[Proposal] = []
     for index, part in enumerate(text.split(","), 1):
         if part.strip() == "default":
-            found = DEFAULT_IKE if protocol == ProtocolId.IKE else DEFAULT_ESP if protocol == ProtocolId.ESP else DEFAULT_AH
+            found = (
+                DEFAULT_IKE if protocol == ProtocolId.IKE else DEFAULT_ESP if protocol == ProtocolId.ESP else DEFAULT_AH
+            )
         else:
             found = (_proposal(part.strip(), index, protocol),)
         proposals.extend(found)
@@ -181,8 +186,8 @@ def _proposal(text: str, index: int, protocol: int) -> Proposal:
             if not by_kind[kind]:
                 raise ProposalError(f"{where} lacks {advice}")
     elif not by_kind[TransformType.SN]:
-        by_kind[TransformType.SN] = [Transform(TransformType.SN, Esn.NO_ESN)]
-    proposal = Proposal(index, protocol, b"", tuple(t for kind in sorted(by_kind) for t in by_kind[kind]))
+        by_kind[TransformType.SN] = [_NO_ESN]
+    proposal = Proposal(index, int(protocol), b"", tuple(t for kind in sorted(by_kind) for t in by_kind[kind]))
     try:
         check_policy(proposal)
     except ValueError as error:
@@ -191,7 +196,7 @@ def _proposal(text: str, index: int, protocol: int) -> Proposal:
 
 
 def _prf(integ: Transform) -> Transform:
-    return Transform(TransformType.PRF, _PRF_OF[integ.id])
+    return Transform(int(TransformType.PRF), int(_PRF_OF[integ.id]))
 
 
 def _hint(part: str) -> str:
@@ -225,7 +230,7 @@ def format(proposal: Proposal) -> str:  # the built-in of this name is not used 
     if prfs and [_PRF_OF.get(t.id) for t in integs] == [t.id for t in prfs]:
         transforms = [t for t in transforms if t.type != TransformType.PRF]
     numbers = [t for t in transforms if t.type == TransformType.SN]
-    if len(numbers) == 1 and same(numbers[0], Transform(TransformType.SN, Esn.NO_ESN)):
+    if len(numbers) == 1 and same(numbers[0], _NO_ESN):
         transforms.remove(numbers[0])
     order = [kind for kind, _ in _KINDS]
     transforms.sort(key=lambda t: order.index(TransformType(t.type)) if t.type in order else len(order))

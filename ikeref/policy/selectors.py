@@ -1,9 +1,10 @@
-"""Traffic selectors: comparing and narrowing them (Sections 2.9, 2.9.2 and 3.13.1), and transport mode's demands (2.23.1).
+"""Traffic selectors: comparing and narrowing them (Sections 2.9, 2.9.2 and 3.13.1), and transport mode's demands
+(2.23.1).
 
-A selector is a box: a range of addresses, an IP protocol (0 for any) and a range of ports; for ICMP the port is the type in the
-upper and the code in the lower octet. One thing is no plain range: 65535-0 is OPAQUE, packets whose ports can't be seen
-(fragments, say), and 0-65535 is ANY, which includes OPAQUE (Section 3.13.1). Here OPAQUE is one more port,
-number 65536, and then a box is a box.
+A selector is a box: a range of addresses, an IP protocol (0 for any) and a range of ports; for ICMP the port is the
+type in the upper and the code in the lower octet. One thing is no plain range: 65535-0 is OPAQUE, packets whose ports
+can't be seen (fragments, say), and 0-65535 is ANY, which includes OPAQUE (Section 3.13.1). Here OPAQUE is one more
+port, number 65536, and then a box is a box.
 
 `narrow`, `covers` and `intersect` decide; `ikeref.policy.addresses` reads and writes the text of selectors.
 """
@@ -35,9 +36,9 @@ _MOST: Final = 255
 def narrow(offered: tuple[TrafficSelector, ...], mine: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
     """The traffic that both allow, empty if there is none: then the answer is TS_UNACCEPTABLE (Section 2.9).
 
-    The whole intersection, so nothing acceptable is lost (but for what 255 selectors can't hold), in the order of the offer:
-    what is left of its first selector, the one from the packet that asked for the SA, is in the first (7296-2.9-11). A
-    selector that another covers is left out. Selectors of unknown types are ignored (7296-2.9-06).
+    The whole intersection, so nothing acceptable is lost (but for what 255 selectors can't hold), in the order of the
+    offer: what is left of its first selector, the one from the packet that asked for the SA, is in the first
+    (7296-2.9-11). A selector that another covers is left out. Selectors of unknown types are ignored (7296-2.9-06).
     """
     found: list[TrafficSelector] = []
     for theirs in offered:
@@ -53,10 +54,7 @@ def narrow(offered: tuple[TrafficSelector, ...], mine: tuple[TrafficSelector, ..
 
 
 def _is_covered(selector: TrafficSelector, by: list[TrafficSelector]) -> bool:
-    for candidate in by:
-        if covers(candidate, selector):
-            return True
-    return False
+    return any(covers(candidate, selector) for candidate in by)
 
 
 def _with(selector: TrafficSelector, found: list[TrafficSelector]) -> list[TrafficSelector]:
@@ -75,7 +73,7 @@ def _with(selector: TrafficSelector, found: list[TrafficSelector]) -> list[Traff
 
 
 def is_known(selector: TrafficSelector) -> bool:
-    """Whether a selector is an IPv4 or IPv6 range that is not empty, so that we can weigh it (Sections 2.9 and 3.13.1)."""
+    """Whether this is an IPv4 or IPv6 range that is not empty, which we can weigh (Sections 2.9 and 3.13.1)."""
     if selector.ts_type == TsType.IPV4_ADDR_RANGE:
         size = 4
     elif selector.ts_type == TsType.IPV6_ADDR_RANGE:
@@ -146,8 +144,8 @@ def _port_fields(low: int, high: int) -> tuple[int, int]:
 def is_within(inner: tuple[TrafficSelector, ...], outer: tuple[TrafficSelector, ...]) -> bool:
     """Whether all traffic of `inner` is traffic of `outer`, adjacent selectors taken together.
 
-    The initiator asks it of an answer and its offer (Section 2.9), and both ends of the old selectors and the new ones in a
-    rekey (Section 2.9.2). A selector that is not known is within nothing.
+    The initiator asks it of an answer and its offer (Section 2.9), and both ends of the old selectors and the new ones
+    in a rekey (Section 2.9.2). A selector that is not known is within nothing.
     """
     for selector in inner:
         if not is_known(selector):
@@ -192,7 +190,9 @@ def _without(box: _Box, hole: _Box) -> list[_Box]:
 
 
 def has_single_address(selectors: tuple[TrafficSelector, ...]) -> bool:
-    """Whether all selectors are of one and the same address, as transport mode demands of TSi and of TSr (Section 2.23.1)."""
+    """Whether all selectors are of one and the same address, as transport mode demands of TSi and of TSr (Section
+    2.23.1).
+    """
     if not selectors:
         return False
     first = selectors[0]
