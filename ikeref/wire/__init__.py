@@ -1,14 +1,16 @@
 """Octets to values and back: the header and every payload of RFC 7296 section 3, and SKF of RFC 7383.
 
-`decode` and `encode` are inverse for whatever `decode` accepts; `fields` and `explain` say which octets are which field.
+`decode` and `encode` are inverse for whatever `decode` accepts. `fields` and `explain` say which octet is which field.
 """
 
 from ikeref.wire.auth import AUTH
 from ikeref.wire.certificates import CERT, CERTREQ
 from ikeref.wire.cp import CP, CfgAttr
+from ikeref.wire.cursor import Field
 from ikeref.wire.delete import D
 from ikeref.wire.eap import EAP
 from ikeref.wire.encrypted import SK, SKF
+from ikeref.wire.fieldmap import Explanation, Opened, explain, fields, payload_fields
 from ikeref.wire.header import (
     CRITICAL,
     FLAG_INITIATOR,
@@ -60,12 +62,15 @@ __all__ = [
     "Attribute",
     "CfgAttr",
     "D",
+    "Explanation",
+    "Field",
     "Header",
     "IDi",
     "IDr",
     "Message",
     "N",
     "Nonce",
+    "Opened",
     "Payload",
     "Proposal",
     "TSi",
@@ -79,7 +84,10 @@ __all__ = [
     "encode",
     "encode_id",
     "encode_payloads",
+    "explain",
+    "fields",
     "first_type",
+    "payload_fields",
     "payload_name",
     "payload_type",
     "peek",

@@ -42,7 +42,10 @@ def decode_notify(octets: bytes, start: int, stop: int, flags: int) -> N:
     """N from its body, octets `start` to `stop`. Errors: `InvalidSyntax`. Section 3.10."""
     if stop - start < 4:
         raise InvalidSyntax(
-            f"N has {stop - start} octets, fewer than its fixed fields", section="3.10", offset=start, field="N"
+            f"N has {stop - start} octets, fewer than its fixed fields",
+            section="3.10",
+            offset=start,
+            field="N.Protocol ID",
         )
     protocol_id, spi_size, kind = _unpack(octets, start)
     body = start + 4

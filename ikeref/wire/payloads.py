@@ -81,7 +81,7 @@ def decode_payloads(first_type: int, octets: bytes, offset: int = 0) -> tuple[Pa
     """
     try:
         payloads = decode_chain(first_type, octets, 0)
-        if payloads and isinstance(payloads[-1], SK | SKF):
+        if payloads and isinstance(payloads[-1], (SK, SKF)):
             raise InvalidSyntax(
                 "an encrypted payload stands inside another",
                 section="3.14",
@@ -111,7 +111,7 @@ def decode_chain(first_type: int, octets: bytes, begin: int) -> tuple[Payload, .
                 f"Payload Length {length} does not fit: {size - position} octets are left",
                 section="3.2",
                 offset=position + 2,
-                field=f"{type_name(kind)}.Payload Length",
+                field=f"{path_of(kind, octets, position)}.Payload Length",
             )
         decoder = _DECODERS.get(kind)
         if decoder is not None:
@@ -142,15 +142,15 @@ def _nothing_follows(first_type: int, octets: bytes, begin: int, position: int, 
     """The error of a chain that announces payload type `kind` at `position`, where no payload header fits."""
     if position < len(octets):
         reason = f"{len(octets) - position} octets are too few for a payload header"
-        field = f"{type_name(kind)}.Next Payload"
+        field = f"{path_of(kind, octets, position)}.Next Payload"
         return InvalidSyntax(reason, section="3.2", offset=position, field=field)
     # The field that announced it is to blame. The payloads before it are sound: walk them again to the last.
     if begin == position:
         at, last = (16, "Header") if begin == HEADER_SIZE else (begin, "SK")
     else:
-        at, last, next_kind = begin, type_name(first_type), octets[begin]
+        at, last, next_kind = begin, path_of(first_type, octets, begin), octets[begin]
         while (following := at + int.from_bytes(octets[at + 2 : at + 4], "big")) < position:
-            at, last, next_kind = following, type_name(next_kind), octets[following]
+            at, last, next_kind = following, path_of(next_kind, octets, following), octets[following]
     reason = f"Next Payload announces payload type {kind}, and nothing follows"
     return InvalidSyntax(reason, section="3.2", offset=at, field=f"{last}.Next Payload")
 
@@ -175,7 +175,7 @@ def encode_chain(payloads: tuple[Payload, ...]) -> list[bytes]:
     following = 0
     for payload in reversed(payloads):
         kind, encoder = _ENCODERS[type(payload)]
-        if isinstance(payload, SK | SKF):
+        if kind in _CLOSING and isinstance(payload, (SK, SKF)):
             if parts:
                 raise LocalProtocolError("only the last payload may be encrypted", section="3.14", field="SK")
             following = payload.next_payload
@@ -199,6 +199,13 @@ def payload_name(payload: Payload) -> str:
     if isinstance(payload, N):
         return f"N({name(NotifyType, payload.type)})"
     return type_name(payload_type(payload))
+
+
+def path_of(kind: int, octets: bytes, position: int) -> str:
+    """What error and field paths call the payload of type `kind` whose generic header is at `position`."""
+    if kind == PayloadType.N and len(octets) >= position + 8:
+        return f"N({name(NotifyType, int.from_bytes(octets[position + 6 : position + 8], 'big'))})"
+    return type_name(kind)
 
 
 def type_name(kind: int) -> str:
