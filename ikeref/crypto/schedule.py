@@ -1,4 +1,4 @@
-"""The key schedule: SKEYSEED, SK_d to SK_pr, KEYMAT (Sections 2.14, 2.17 and 2.18).
+"""The key schedule: SKEYSEED, SK_d to SK_pr, KEYMAT (Sections 2.14, 2.17 and 2.18, RFC 8784).
 
 Nonces are the Nonce Data alone; g^ir keeps its leading zeros. None of the values shows its contents.
 """
@@ -78,6 +78,13 @@ def ike_keys(
         octets[e2 : e2 + p],
         octets[e2 + p :],
     )
+
+
+def mix_ppk(provider: Provider, prf: int, keys: IkeKeys, ppk: bytes) -> IkeKeys:
+    """SK_d, SK_pi and SK_pr made over with a postquantum preshared key: prf+(PPK, SK_x') (RFC 8784 section 3)."""
+    size = prf_row(prf).key
+    sk_d, sk_pi, sk_pr = (provider.prf_plus(prf, ppk, old, size) for old in (keys.sk_d, keys.sk_pi, keys.sk_pr))
+    return keys._replace(sk_d=sk_d, sk_pi=sk_pi, sk_pr=sk_pr)
 
 
 def keymat(
