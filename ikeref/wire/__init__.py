@@ -9,6 +9,7 @@ from ikeref.wire.cp import CP, CfgAttr
 from ikeref.wire.cursor import Field
 from ikeref.wire.delete import D
 from ikeref.wire.eap import EAP
+from ikeref.wire.encapsulation import NON_ESP_MARKER, Esp, Ike, Keepalive, split, wrap
 from ikeref.wire.encrypted import SK, SKF
 from ikeref.wire.fieldmap import Explanation, Opened, explain, fields, payload_fields
 from ikeref.wire.header import (
@@ -25,6 +26,8 @@ from ikeref.wire.header import (
 )
 from ikeref.wire.identification import IDi, IDr, encode_id
 from ikeref.wire.ke import KE, KE_SIZES
+from ikeref.wire.lint import lint
+from ikeref.wire.lint_payloads import Defect
 from ikeref.wire.message import Message, decode, encode
 from ikeref.wire.nonce import Nonce
 from ikeref.wire.notify import N
@@ -54,6 +57,7 @@ __all__ = [
     "HEADER_SIZE",
     "KE",
     "KE_SIZES",
+    "NON_ESP_MARKER",
     "NO_SPI",
     "SA",
     "SK",
@@ -62,11 +66,15 @@ __all__ = [
     "Attribute",
     "CfgAttr",
     "D",
+    "Defect",
+    "Esp",
     "Explanation",
     "Field",
     "Header",
     "IDi",
     "IDr",
+    "Ike",
+    "Keepalive",
     "Message",
     "N",
     "Nonce",
@@ -87,8 +95,11 @@ __all__ = [
     "explain",
     "fields",
     "first_type",
+    "lint",
     "payload_fields",
     "payload_name",
     "payload_type",
     "peek",
+    "split",
+    "wrap",
 ]
