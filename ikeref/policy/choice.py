@@ -265,8 +265,8 @@ def check_policy(proposal: Proposal) -> None:
         raise ValueError(f"protocol {proposal.protocol_id} is none of IKE, AH, ESP")
     for transform in proposal.transforms:
         if not _is_among(transform.type, kinds):
-            kind = registry.name(TransformType, transform.type)
-            raise ValueError(f"{registry.name(ProtocolId, proposal.protocol_id)} has no transforms of type {kind}")
+            names = registry.name(ProtocolId, proposal.protocol_id), registry.name(TransformType, transform.type)
+            raise ValueError(f"{names[0]} has no transforms of type {names[1]}")
         if (transform.key_length is not None) != (
             transform.type == TransformType.ENCR and needs_key_length(transform.id)
         ):
