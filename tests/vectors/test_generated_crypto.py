@@ -95,11 +95,11 @@ def life(name: str) -> Life:
                 message = opened.message
         # Before it has an answer, an IKE_SA_INIT request is known by its SPIi alone.
         spi_r = b"" if message.exchange_type == ExchangeType.IKE_SA_INIT else message.spi_r
-        key = (message.spi_i, spi_r, message.exchange_type, message.message_id, message.is_initiator)
+        exchange = (message.spi_i, spi_r, message.exchange_type, message.message_id)
         if not message.is_response:
-            requests[key] = (message, octets)
+            requests[*exchange, message.is_initiator] = (message, octets)
             continue
-        match = requests.get((*key[:4], not message.is_initiator))
+        match = requests.get((*exchange, not message.is_initiator))
         if match and (match[1], octets) not in answered:
             answered.add((match[1], octets))
             exchanges.append(Exchange(match[0], message, match[1], octets))
@@ -160,16 +160,16 @@ def test_s2_14_ike_keys_follow_from_the_wire(name: str) -> None:
             assert mix_ppk(REAL, sa.suite.prf, sa.keys, ppk_secret(name)) == effective(sa)
         computed.add(spis)
     for exchange in life(name).exchanges:
-        spis = ike_rekey_spis(exchange)
-        new = life(name).sas.get(spis) if spis else None
-        if spis is None or new is None:
+        rekeyed = ike_rekey_spis(exchange)
+        if rekeyed is None or rekeyed not in life(name).sas:
             continue
+        new = life(name).sas[rekeyed]
         old = life(name).sas[exchange.request.spi_i, exchange.request.spi_r]
         ni, nr = nonces(exchange)
         seed = skeyseed_rekey(REAL, old.suite.prf, effective(old).sk_d, g_ir_of(new.entry), ni, nr)
         assert seed.hex() == new.entry["skeyseed"]
-        assert ike_keys(REAL, new.suite, seed, ni, nr, *spis) == new.keys
-        computed.add(spis)
+        assert ike_keys(REAL, new.suite, seed, ni, nr, *rekeyed) == new.keys
+        computed.add(rekeyed)
     assert computed == {spis for spis in life(name).sas if all(spis)}
 
 
