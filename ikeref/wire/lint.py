@@ -14,11 +14,12 @@ from ikeref.registry import ExchangeType, NotifyType, PayloadType
 from ikeref.wire.encapsulation import Ike, Keepalive, split
 from ikeref.wire.encrypted import SK, SKF
 from ikeref.wire.fieldmap import Opened, explain
-from ikeref.wire.header import FLAG_INITIATOR, HEADER_SIZE, NO_SPI
+from ikeref.wire.header import FLAG_INITIATOR, GENERIC_SIZE, HEADER_SIZE, NO_SPI
 from ikeref.wire.lint_payloads import Defect, Where, lint_ke_group, lint_payload
 from ikeref.wire.message import Message, decode
 from ikeref.wire.notify import N
-from ikeref.wire.payloads import Payload, decode_payloads, encode_payloads, payload_name, payload_type
+from ikeref.wire.payloads import TRAILING, Payload, decode_payloads, encode_payloads, payload_name, payload_type
+from ikeref.wire.vendor import Unknown
 
 _RESERVED_EXCHANGES: Final = range(34)
 """Exchange types below IKE_SA_INIT are reserved; 0 to 33 mean nothing in IKEv2 (Section 3.1)."""
@@ -77,7 +78,14 @@ def _message_defects(message: Message, where: Where, opened: Opened | None) -> I
             "7296-1.2-02",
         )
     yield from _payload_defects(message, message.payloads, HEADER_SIZE, where)
+    if message.trailing:
+        offset = where.size - len(message.trailing)
+        yield Defect(offset, TRAILING, "3.2", f"{len(message.trailing)} octets follow the last payload", "7296-3.1-32")
     last = message.payloads[-1] if message.payloads else None
+    if isinstance(last, Unknown) and last.next_payload:
+        offset = where.size - len(last.data) - GENERIC_SIZE
+        reason = f"Next Payload announces payload type {last.next_payload}, and nothing follows"
+        yield Defect(offset, f"{last.type}.Next Payload", "3.2", reason, "7296-3.2-02")
     if isinstance(last, SK) and opened is not None and opened.plaintext:
         payloads = opened.plaintext[: max(0, len(opened.plaintext) - 1 - opened.plaintext[-1])]
         start = where.size - len(last.body) + opened.iv_size

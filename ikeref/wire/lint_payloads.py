@@ -106,10 +106,10 @@ KEY_LENGTH_NEEDED: Final = frozenset(
         *(Encr.NULL_AUTH_AES_GMAC, Encr.AES_CCM_8_IIV, Encr.AES_GCM_16_IIV),
     )
 )
-"""Ciphers whose Key Length must be said (Section 3.3.5, RFC 5282 section 7.4, RFC 5529 section 5)."""
+"""Ciphers whose Key Length must be said (Section 3.3.5, RFC 5282 section 7.3, RFC 5529)."""
 
 KEY_LENGTH_FIXED: Final = frozenset((Encr.DES_IV64, Encr.DES, Encr.TRIPLE_DES, Encr.CHACHA20_POLY1305, Encr.NULL))
-"""Ciphers whose Key Length must not be said (Section 3.3.5, RFC 7634 section 3)."""
+"""Ciphers whose Key Length must not be said (Section 3.3.5, RFC 7634 section 4)."""
 
 
 def _sa_defects(sa: SA, message: Message, where: Where) -> Iterator[Defect]:

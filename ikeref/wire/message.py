@@ -4,6 +4,7 @@ import struct
 from typing import NamedTuple
 
 from ikeref.errors import LocalProtocolError
+from ikeref.wire.encrypted import SK, SKF
 from ikeref.wire.header import (
     FLAG_INITIATOR,
     FLAG_RESPONSE,
@@ -15,7 +16,7 @@ from ikeref.wire.header import (
     refuse_header,
     unpack_header,
 )
-from ikeref.wire.payloads import Payload, decode_chain, encode_chain, first_type
+from ikeref.wire.payloads import Payload, decode_chain, encode_chain, first_type, trailing_octets
 
 
 class Message(NamedTuple):
@@ -32,6 +33,8 @@ class Message(NamedTuple):
     payloads: tuple[Payload, ...]
     version: int = VERSION
     """The whole octet; a receiver ignores the minor version (7296-2.5-02)."""
+    trailing: bytes = b""
+    """Up to three zeros that fill the message up to a multiple of four octets: not IKEv2, but tolerated."""
 
     @property
     def is_response(self) -> bool:
@@ -55,8 +58,21 @@ def decode(datagram: bytes) -> Message:
     spi_i, spi_r, next_payload, version, exchange_type, flags, message_id, length = unpack_header(datagram)
     if version >> 4 != 2 or spi_i == NO_SPI or length != len(datagram):
         refuse_header(peek(datagram), len(datagram))
-    payloads = decode_chain(next_payload, datagram, HEADER_SIZE)
-    return Message(spi_i, spi_r, exchange_type, flags, message_id, payloads, version)
+    payloads, end = decode_chain(next_payload, datagram, HEADER_SIZE)
+    trailing = b"" if end == length else _alignment(datagram, end, payloads)
+    return Message(spi_i, spi_r, exchange_type, flags, message_id, payloads, version, trailing)
+
+
+def _alignment(datagram: bytes, end: int, payloads: tuple[Payload, ...]) -> bytes:
+    """The octets after the last payload, if they are the alignment that IKEv1 knew (RFC 2408).
+
+    Openswan's IKEv2 still sends it; AUTH covers it like all of the message. Behind SK there is none (Section 3.14).
+    Errors: `InvalidSyntax`.
+    """
+    trailing = datagram[end:]
+    if len(trailing) > 3 or len(datagram) % 4 or any(trailing) or (payloads and isinstance(payloads[-1], (SK, SKF))):
+        raise trailing_octets(datagram, end)
+    return trailing
 
 
 def encode(message: Message) -> bytes:
@@ -65,11 +81,12 @@ def encode(message: Message) -> bytes:
     Errors: `LocalProtocolError` when a value does not fit its field, or when SK or SKF is not the last payload.
     Sections 3.1 and 3.2.
     """
-    spi_i, spi_r, exchange_type, flags, message_id, payloads, version = message
+    spi_i, spi_r, exchange_type, flags, message_id, payloads, version, trailing = message
     if len(spi_i) != 8 or len(spi_r) != 8:
         raise LocalProtocolError("an IKE SPI has 8 octets", section="3.1", offset=0, field="Header")
     try:
         parts = encode_chain(payloads)
+        parts.append(trailing)
         length = HEADER_SIZE + sum(map(len, parts))
         following = first_type(payloads)
         header = pack_header(spi_i, spi_r, following, version, exchange_type, flags, message_id, length)

@@ -80,7 +80,9 @@ def decode_payloads(first_type: int, octets: bytes, offset: int = 0) -> tuple[Pa
     Sections 3.2 and 3.14.
     """
     try:
-        payloads = decode_chain(first_type, octets, 0)
+        payloads, end = decode_chain(first_type, octets, 0)
+        if end != len(octets):
+            raise trailing_octets(octets, end)
         if payloads and isinstance(payloads[-1], (SK, SKF)):
             raise InvalidSyntax(
                 "an encrypted payload stands inside another",
@@ -94,8 +96,8 @@ def decode_payloads(first_type: int, octets: bytes, offset: int = 0) -> tuple[Pa
     return payloads
 
 
-def decode_chain(first_type: int, octets: bytes, begin: int) -> tuple[Payload, ...]:
-    """The payloads from `begin` to the end of `octets`. Errors: as `decode_payloads`. Section 3.2."""
+def decode_chain(first_type: int, octets: bytes, begin: int) -> tuple[tuple[Payload, ...], int]:
+    """The payloads from `begin` on, and where the last of them ends. Errors: as `decode_payloads`. Section 3.2."""
     payloads: list[Payload] = []
     position = begin
     size = len(octets)
@@ -127,15 +129,21 @@ def decode_chain(first_type: int, octets: bytes, begin: int) -> tuple[Payload, .
                 field=f"{type_name(kind)}.Critical",
                 data=kind.to_bytes(1, "big"),
             )
+        elif next_kind and stop == size:
+            # It may say what is inside it, as SK and SKF do: who doesn't know them sees the same.
+            payloads.append(Unknown(kind, octets[start:stop], flags, next_kind))
+            next_kind = 0
         else:
             payloads.append(Unknown(kind, octets[start:stop], flags))
         kind = next_kind
         position = stop
-    if position != size:
-        raise InvalidSyntax(
-            f"{size - position} octets follow the last payload", section="3.2", offset=position, field=TRAILING
-        )
-    return tuple(payloads)
+    return tuple(payloads), position
+
+
+def trailing_octets(octets: bytes, position: int) -> InvalidSyntax:
+    """The error of octets that follow the last payload (Section 3.2)."""
+    reason = f"{len(octets) - position} octets follow the last payload"
+    return InvalidSyntax(reason, section="3.2", offset=position, field=TRAILING)
 
 
 def _nothing_follows(first_type: int, octets: bytes, begin: int, position: int, kind: int) -> InvalidSyntax:
@@ -179,8 +187,9 @@ def encode_chain(payloads: tuple[Payload, ...]) -> list[bytes]:
             if parts:
                 raise LocalProtocolError("only the last payload may be encrypted", section="3.14", field="SK")
             following = payload.next_payload
-        elif kind == 0:
-            kind = payload_type(payload)
+        elif isinstance(payload, Unknown):
+            kind = payload.type
+            following = following if parts else payload.next_payload
         body = encoder(payload)
         parts.append(body)
         parts.append(pack_generic(following, payload.flags, GENERIC_SIZE + len(body)))

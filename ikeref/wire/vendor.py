@@ -25,6 +25,8 @@ class Unknown(NamedTuple):
     type: int
     data: bytes
     flags: int = 0
+    next_payload: int = 0
+    """What Next Payload says although nothing follows; a type like SK or SKF tells there what is inside."""
 
 
 def decode_vendor(octets: bytes, start: int, stop: int, flags: int) -> V:

@@ -1,0 +1,1 @@
+"""Hypothesis strategies: well-formed values, and octets that are nearly so."""
