@@ -1,0 +1,283 @@
+"""The state of one endpoint with any number of IKE SAs and Child SAs, by name, and how a row reads and writes it."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from ikeref_model.events import (
+    Asked,
+    Change,
+    Closed,
+    Direction,
+    Established,
+    Installed,
+    Kind,
+    Position,
+    Removed,
+    Superseded,
+)
+from ikeref_model.rows import Row
+from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.terms import Pick, Value, holds
+
+
+class IkeRecord(NamedTuple):
+    """An IKE SA: the variables of `state.IKE`, the names of its successors, its counters."""
+
+    name: str
+    state: str = Ike.IDLE
+    own: str = NOTHING
+    due: bool = False
+    verified: bool = False
+    mine: str = ""
+    theirs: str = ""
+    subjects: tuple[str, ...] = ()
+    """The Child SAs that the outstanding request is about."""
+    sent: int = 0
+    """Requests sent: the Message ID of the next one (Section 2.2)."""
+    seen: int = 0
+    """Requests answered: the Message ID that is expected next."""
+
+
+class ChildRecord(NamedTuple):
+    """A Child SA: the variables of `state.CHILD`, where `homes` are the IKE SAs that control it."""
+
+    name: str
+    state: str = Child.ABSENT
+    incoming: bool = False
+    outgoing: bool = False
+    due: bool = False
+    fresh: bool = False
+    homes: frozenset[str] = frozenset()
+    mine: str = ""
+    theirs: str = ""
+
+
+IKE_FIELDS = {"state": "state", "own": "own", "due": "due", "verified": "verified"}
+CHILD_FIELDS = {"state": "state", "in": "incoming", "out": "outgoing", "due": "due", "fresh": "fresh"}
+
+
+class Endpoint(NamedTuple):
+    """One endpoint: a value; two that are equal are the same state."""
+
+    ikes: tuple[IkeRecord, ...] = ()
+    children: tuple[ChildRecord, ...] = ()
+
+    def ike(self, name: str) -> IkeRecord:
+        """The IKE SA of that name, an idle one if there is none."""
+        for each in self.ikes:
+            if each.name == name:
+                return each
+        return IkeRecord(name)
+
+    def child(self, name: str) -> ChildRecord:
+        """The Child SA of that name, an absent one if there is none."""
+        for each in self.children:
+            if each.name == name:
+                return each
+        return ChildRecord(name)
+
+    def with_ike(self, record: IkeRecord) -> "Endpoint":
+        """The same with that IKE SA."""
+        others = [each for each in self.ikes if each.name != record.name]
+        if record == IkeRecord(record.name):
+            return self._replace(ikes=tuple(others))
+        return self._replace(ikes=tuple(sorted((*others, record))))
+
+    def with_child(self, record: ChildRecord) -> "Endpoint":
+        """The same with that Child SA; one that is absent is forgotten."""
+        others = [each for each in self.children if each.name != record.name]
+        if record.state == Child.ABSENT:
+            return self._replace(children=tuple(others))
+        return self._replace(children=tuple(sorted((*others, record), key=lambda each: each.name)))
+
+    def renamed(self, old: str, new: str) -> "tuple[Endpoint, str]":
+        """The same with a Child SA under its final name, and that name."""
+        others = tuple(each for each in self.children if each.name != old)
+        return self._replace(children=others).with_child(self.child(old)._replace(name=new)), new
+
+    def changes_since(self, before: "Endpoint") -> tuple[Change, ...]:
+        """What an observer of the SAs sees."""
+        changes: list[Change] = []
+        for name in sorted({each.name for each in (*self.children, *before.children)}):
+            old, new = before.child(name), self.child(name)
+            for direction, was, has in (
+                (Direction.IN, old.incoming, new.incoming),
+                (Direction.OUT, old.outgoing, new.outgoing),
+            ):
+                if has and not was:
+                    changes.append(Installed(name, direction))
+                if was and not has:
+                    changes.append(Removed(name, direction))
+        born = (Ike.IDLE, Ike.INIT_SENT, Ike.AUTH_SENT, Ike.HALF_OPEN)
+        for name in sorted({each.name for each in (*self.ikes, *before.ikes)}):
+            was_in, is_in = before.ike(name).state, self.ike(name).state
+            if was_in in born and is_in not in born and is_in != Ike.CLOSED:
+                changes.append(Established(name))
+            if was_in not in (Ike.REPLACED, *born) and is_in == Ike.REPLACED:
+                changes.append(Superseded(name))
+            if was_in not in born and was_in != Ike.CLOSED and is_in == Ike.CLOSED:
+                changes.append(Closed(name))
+        return tuple(changes)
+
+    def position_fits(self, sa: str, position: Position, message_id: int | None) -> bool:
+        """Whether the Message ID of a request lies where the observer says (window 1)."""
+        seen = self.ike(sa).seen
+        if message_id is None:
+            return True
+        match position:
+            case Position.FRESH:
+                return message_id == seen
+            case Position.REPLAY:
+                return message_id < seen
+            case Position.OUTSIDE:
+                return message_id > seen
+
+    def answers_own(self, sa: str, kind: Kind, message_id: int | None) -> bool:
+        """Whether a response answers the outstanding request."""
+        ike = self.ike(sa)
+        return ike.own == kind and (message_id is None or message_id == ike.sent - 1)
+
+    def may_number(self, sa: str, message_id: int | None, *, kind: Kind | None = None) -> bool:
+        """Whether a new request may bear that Message ID: the next one; 0 for every IKE_SA_INIT."""
+        expected = 0 if kind is Kind.IKE_SA_INIT else self.ike(sa).sent
+        return message_id is None or message_id == expected
+
+    def asked(self, sa: str, request: Asked) -> "Endpoint":
+        """The same after that request was sent."""
+        ike = self.ike(sa)
+        sent = 1 if request.kind is Kind.IKE_SA_INIT else ike.sent + 1
+        return self.with_ike(ike._replace(sent=sent, subjects=request.children))
+
+    def counted(self, sa: str, answered: bool) -> "Endpoint":
+        """The same after a fresh request was answered; an IKE_SA_INIT that created nothing does not count."""
+        ike = self.ike(sa)
+        return self.with_ike(ike._replace(seen=ike.seen + 1)) if answered and ike.state != Ike.IDLE else self
+
+
+class View(NamedTuple):
+    """How the variables of the rows map to one endpoint, seen from one IKE SA and one Child SA."""
+
+    state: Endpoint
+    ike_from: Endpoint
+    sa: str
+    child: str
+    facts: dict[str, bool]
+
+    def read(self, variable: str) -> Value:
+        """The value of a variable."""
+        scope, _, name = variable.partition(".")
+        match scope:
+            case "fact":
+                return self.facts[name]
+            case "ike":
+                return _of_ike(self.ike_from.ike(self.sa), name)
+            case "ike_mine":
+                return _of_ike(self.state.ike(self.ike_from.ike(self.sa).mine), name)
+            case "ike_theirs":
+                return _of_ike(self.state.ike(self.ike_from.ike(self.sa).theirs), name)
+            case "child":
+                return self.of_child(self.state.child(self.child), name)
+            case "child_mine":
+                return self.of_child(self.state.child(self.state.child(self.child).mine), name)
+            case "child_theirs":
+                return self.of_child(self.state.child(self.state.child(self.child).theirs), name)
+            case _:
+                raise KeyError(variable)
+
+    def of_child(self, record: ChildRecord, name: str) -> Value:
+        """The value of a variable of one Child SA."""
+        ike = self.state.ike(self.sa)
+        match name:
+            case "on_ike":
+                return self.sa in record.homes
+            case "on_mine":
+                return ike.mine in record.homes
+            case "on_theirs":
+                return ike.theirs in record.homes
+            case _:
+                value: Value = getattr(record, CHILD_FIELDS[name])
+                return value
+
+    def inhabitants(self) -> tuple[ChildRecord, ...]:
+        """The Child SAs that the IKE SA controls."""
+        return tuple(each for each in self.state.children if self.sa in each.homes)
+
+    def children(self) -> Iterator[Callable[[str], Value]]:
+        """A reader of `each` for every Child SA of the IKE SA."""
+        for record in self.inhabitants():
+            yield partial(self._each, record)
+
+    def _each(self, record: ChildRecord, variable: str) -> Value:
+        return self.of_child(record, variable.partition(".")[2])
+
+
+def _of_ike(record: IkeRecord, name: str) -> Value:
+    value: Value = getattr(record, IKE_FIELDS[name])
+    return value
+
+
+def scopes(state: Endpoint, sa: str, child: str, facts: dict[str, bool], *, ike_from: Endpoint | None = None) -> View:
+    """The view from IKE SA `sa` and Child SA `child`; the IKE SA is read from `ike_from` where several Child SAs
+    take one step together."""
+    return View(state, ike_from if ike_from is not None else state, sa, child, facts)
+
+
+def apply(state: Endpoint, row: Row, view: View, heirs: list[str], new_child: str) -> Endpoint:
+    """The state after `row`. `heirs` are the names of IKE SAs that come into being, `new_child` that of a Child SA."""
+    read, children = view.read, list(view.children())
+    values: dict[str, Value] = {}
+    for variable, value in row.effects():
+        if isinstance(value, Pick):
+            picked = value.then if holds(value.condition, read, children) else value.otherwise
+            if picked is None:
+                continue
+            values[variable] = picked
+        else:
+            values[variable] = value
+    ike = state.ike(view.sa)
+    # Names of what comes into being
+    heir = next((each for each in heirs if each != view.sa and state.ike(each).state == Ike.IDLE), "?")
+    if "ike_mine.state" in values and not ike.mine:
+        ike = ike._replace(mine=heir)
+    if "ike_theirs.state" in values and not ike.theirs:
+        ike = ike._replace(theirs=heir)
+    subject = state.child(view.child or new_child or "?")
+    if "child_mine.state" in values:
+        subject = subject._replace(mine=new_child or "?")
+    if "child_theirs.state" in values and not subject.theirs:
+        subject = subject._replace(theirs=new_child or "?")
+    after = state.with_ike(ike)
+    # Child SAs of this IKE SA, then the ones in question, which may overrule
+    for record in view.inhabitants():
+        after = after.with_child(_child_set(record, "each", values, view.sa, ike))
+    touched = {variable.partition(".")[0] for variable in values}
+    if "child" in touched or "child_mine" in touched or "child_theirs" in touched:
+        present = after.child(subject.name)._replace(mine=subject.mine, theirs=subject.theirs)
+        after = after.with_child(_child_set(present, "child", values, view.sa, ike))
+    for scope, name in (("child_mine", subject.mine), ("child_theirs", subject.theirs)):
+        if scope in touched:
+            after = after.with_child(_child_set(after.child(name), scope, values, view.sa, ike))
+    # IKE SAs
+    after = after.with_ike(_ike_set(ike, "ike", values))
+    for scope, name in (("ike_mine", ike.mine), ("ike_theirs", ike.theirs)):
+        if scope in touched:
+            after = after.with_ike(_ike_set(after.ike(name), scope, values))
+    return after
+
+
+def _ike_set(record: IkeRecord, scope: str, values: dict[str, Value]) -> IkeRecord:
+    fields = {field: values[f"{scope}.{name}"] for name, field in IKE_FIELDS.items() if f"{scope}.{name}" in values}
+    return record._replace(**fields)  # type: ignore[arg-type]
+
+
+def _child_set(record: ChildRecord, scope: str, values: dict[str, Value], sa: str, ike: IkeRecord) -> ChildRecord:
+    fields = {field: values[f"{scope}.{name}"] for name, field in CHILD_FIELDS.items() if f"{scope}.{name}" in values}
+    homes = record.homes
+    for name, home in (("on_ike", sa), ("on_mine", ike.mine), ("on_theirs", ike.theirs)):
+        value = values.get(f"{scope}.{name}")
+        if value is True:
+            homes |= {home}
+        elif value is False:
+            homes -= {home}
+    return record._replace(homes=homes, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,412 @@
+"""The rows as a monitor: which states of one endpoint are consistent with what was seen of it.
+
+`advance` takes the set of states in which the endpoint may be and one observation, and returns those in which it may be
+afterwards with the rows that explain the step, or a `Rejection` that names the rows which came closest and why they
+don't fit. The rows for a Child SA are used for every Child SA by name, those for an IKE SA for every generation by
+name.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ikeref_model.endpoint_state import Endpoint, apply, scopes
+from ikeref_model.events import (
+    Asked,
+    Change,
+    Closed,
+    Command,
+    Established,
+    Input,
+    Installed,
+    Kind,
+    Observation,
+    Outcome,
+    Position,
+    Repeated,
+    Reply,
+    Request,
+    Response,
+    Sent,
+    Superseded,
+    Timer,
+)
+from ikeref_model.rows import Answer, Row
+from ikeref_model.state import ASSUMED, Ike
+from ikeref_model.tables import ROWS
+from ikeref_model.terms import Pick, holds, text, variables_of
+
+
+class Match(NamedTuple):
+    """A row that explains a part of a step."""
+
+    row: Row
+    child: str = ""
+
+    def text(self) -> str:
+        """`Section 2.8 · child.rekey.request.accept`."""
+        return f"Section {self.row.section} · {self.row.name}"
+
+
+class Accepted(NamedTuple):
+    """The step is one that the rows allow."""
+
+    states: frozenset[Endpoint]
+    matches: tuple[Match, ...]
+    """The rows of one explanation."""
+    explanations: int
+    """How many explanations there are."""
+
+
+class Candidate(NamedTuple):
+    """A row that was tried, and why it does not explain the step."""
+
+    row: str
+    section: str
+    why: str
+
+
+class Rejection(NamedTuple):
+    """No row explains the step."""
+
+    observation: Observation
+    reason: str
+    candidates: tuple[Candidate, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.reason}: {self.observation}"]
+        lines += [f"  {each.row} (Section {each.section}): {each.why}" for each in self.candidates]
+        return "\n".join(lines)
+
+
+UNNAMED = "~"
+"""Begins the name of a Child SA that was asked for and that the observer has not named yet."""
+START = frozenset((Endpoint(),))
+"""An endpoint without any SA."""
+
+
+class _Path(NamedTuple):
+    """One way to explain the part of a step that was looked at so far."""
+
+    state: Endpoint
+    matches: tuple[Match, ...]
+    rest: tuple[Sent, ...]
+    """What was sent and is not explained yet."""
+
+
+class _Step:
+    """The explanation of one observation from one state."""
+
+    def __init__(self, observation: Observation, rows: "_Index", reasons: dict[str, Candidate]) -> None:
+        self.observation = observation
+        self.rows = rows
+        self.reasons = reasons
+        self.told = dict(observation.facts)
+        self.heirs = [each.sa for each in observation.changes if isinstance(each, Established)]
+
+    def fail(self, row: Row, why: str) -> None:
+        self.reasons[row.name] = Candidate(row.name, row.section, why)
+
+    def explain(self, state: Endpoint) -> Iterator[_Path]:
+        """The ways to explain the whole observation."""
+        for path in self.first(state):
+            for finished in self.follow(path):
+                changes = finished.state.changes_since(state)
+                observed = self.observation.changes
+                if _essential(changes) == _essential(observed) and _superseded(observed) <= _superseded(changes):
+                    yield finished
+                else:
+                    for match in finished.matches[:1]:
+                        self.fail(match.row, f"it changes {_names(changes)}, observed {_names(observed)}")
+
+    def first(self, state: Endpoint) -> Iterator[_Path]:
+        """The ways to explain the event itself and the answer to it."""
+        observation = self.observation
+        sent = observation.sent
+        match observation.event:
+            case Command(kind):
+                if not sent:
+                    yield from self.rule(_Path(state, (), sent), self.rows.waits(kind), observation.sa, "")
+                else:
+                    yield _Path(state, (), sent)
+            case Request(kind, children, position, message_id):
+                if not state.position_fits(observation.sa, position, message_id):
+                    return
+                paths: Iterable[_Path] = [_Path(state, (), sent)]
+                rows = self.rows.requests(kind, position)
+                if kind is Kind.DELETE_CHILD and position is Position.FRESH:
+                    paths = self.each_child(state, rows, children, sent)
+                else:
+                    name = children[0] if children else self.new_child(state)
+                    paths = self.rule(_Path(state, (), sent), rows, observation.sa, name)
+                for path in paths:
+                    answered = position is Position.FRESH and any(isinstance(each, Reply) for each in sent)
+                    yield path._replace(state=path.state.counted(observation.sa, answered))
+            case Response(kind, outcome, children, message_id):
+                if not state.answers_own(observation.sa, kind, message_id):
+                    return
+                subjects = state.ike(observation.sa).subjects
+                if kind is Kind.DELETE_CHILD and outcome in (Outcome.OK, Outcome.EMPTY):
+                    yield from self.each_answered(state, subjects, outcome, children, sent)
+                else:
+                    name = subjects[0] if subjects else self.new_child(state)
+                    if name.startswith(UNNAMED):
+                        state, name = state.renamed(name, self.new_child(state) or name)
+                    rows = self.rows.responses(kind, outcome)
+                    yield from self.rule(_Path(state, (), sent), rows, observation.sa, name)
+            case Timer(alarm):
+                yield from self.rule(_Path(state, (), sent), self.rows.timers(alarm), observation.sa, "")
+            case Input() as what:
+                yield from self.rule(_Path(state, (), sent), self.rows.inputs(what), observation.sa, "")
+
+    def each_child(
+        self, state: Endpoint, rows: tuple[Row, ...], children: tuple[str, ...], sent: tuple[Sent, ...]
+    ) -> Iterable[_Path]:
+        """A Delete of several Child SAs: each by its own row; the answer lists those whose paired Delete is in it."""
+        replies = [each for each in sent if isinstance(each, Reply)]
+        rest = tuple(each for each in sent if not isinstance(each, Reply))
+        if len(replies) != 1 or replies[0].outcome not in (Outcome.OK, Outcome.EMPTY) or not children:
+            yield from self.rule(_Path(state, (), sent), rows, self.observation.sa, children[0] if children else "")
+            return
+        listed = replies[0].children or (children if replies[0].outcome is Outcome.OK else ())
+        paths = [_Path(state, (), rest)]
+        for child in children:
+            answer = Reply(Outcome.OK if child in listed else Outcome.EMPTY)
+            paths = [
+                found._replace(rest=rest)
+                for path in paths
+                for found in self.rule(path._replace(rest=(answer, *rest)), rows, self.observation.sa, child, state)
+            ]
+        yield from paths
+
+    def each_answered(
+        self,
+        state: Endpoint,
+        subjects: tuple[str, ...],
+        outcome: Outcome,
+        children: tuple[str, ...],
+        sent: tuple[Sent, ...],
+    ) -> Iterable[_Path]:
+        """The response to a Delete of several Child SAs: each by its own row."""
+        listed = children or (subjects if outcome is Outcome.OK else ())
+        paths = [_Path(state, (), sent)]
+        for child in subjects:
+            rows = self.rows.responses(Kind.DELETE_CHILD, Outcome.OK if child in listed else Outcome.EMPTY)
+            paths = [found for path in paths for found in self.rule(path, rows, self.observation.sa, child, state)]
+        yield from paths
+
+    def follow(self, path: _Path) -> Iterator[_Path]:
+        """The ways to explain the requests sent besides: each is one that this end may send of its own accord."""
+        if not path.rest:
+            yield path
+            return
+        request, rest = path.rest[0], path.rest[1:]
+        if not isinstance(request, Asked):
+            return
+        sa = request.sa or self.observation.sa
+        rows = self.rows.sends(request.kind)
+        if not path.state.may_number(sa, request.message_id):
+            for row in rows:
+                self.fail(row, f"Message ID {request.message_id} is not the next one")
+            return
+        paths = [path._replace(rest=rest)]
+        for child in request.children or ("",):
+            name = child or (f"{UNNAMED}{sa}" if request.kind is Kind.CREATE_CHILD else "")
+            paths = [found for each in paths for found in self.rule(each, rows, sa, name, path.state, asked=request)]
+        if request.kind is Kind.CREATE_CHILD and not request.children:
+            request = request._replace(children=(f"{UNNAMED}{sa}",))
+        for each in paths:
+            yield from self.follow(each._replace(state=each.state.asked(sa, request)))
+
+    def rule(
+        self,
+        path: _Path,
+        rows: tuple[Row, ...],
+        sa: str,
+        child: str,
+        before: Endpoint | None = None,
+        *,
+        asked: Asked | None = None,
+    ) -> Iterator[_Path]:
+        """The ways in which one row explains the next part; guards about the IKE SA read the state `before`."""
+        state = path.state
+        for row in rows:
+            rest = path.rest if asked else _permitted(row, path.rest)
+            if rest is None:
+                self.fail(row, f"it allows {_answers(row)}, observed {_sent(path.rest)}")
+                continue
+            fitting = False
+            for facts in self.worlds(row):
+                view = scopes(state, sa, child, facts, ike_from=before)
+                if not holds(row.condition(), view.read, view.children()):
+                    continue
+                fitting = True
+                after = apply(state, row, view, self.heirs, self.new_child(state))
+                repeats = [each for each in row.answers if each.what == "ask" and len(rest) < len(path.rest)]
+                if repeats and not asked:
+                    consumed = next(each for each in path.rest if isinstance(each, Asked))
+                    if not after.may_number(sa, consumed.message_id, kind=consumed.kind):
+                        self.fail(row, f"Message ID {consumed.message_id} is not the next one")
+                        continue
+                    after = after.asked(sa, consumed)
+                yield _Path(after, (*path.matches, Match(row, child)), rest)
+            if not fitting:
+                self.fail(row, f"it needs {text(row.condition())}; {_situation(state, sa, child)}")
+
+    def worlds(self, row: Row) -> Iterator[dict[str, bool]]:
+        """The facts as far as they are told, each way for those that the row reads and nobody told."""
+        read = variables_of(row.guard)
+        for each in row.update:
+            if isinstance(each.value, Pick):
+                read |= variables_of(each.value.condition)
+        unknown = [name for name in (each[5:] for each in read if each.startswith("fact.")) if name not in self.told]
+        worlds: list[dict[str, bool]] = [dict(self.told)]
+        for name in unknown:
+            values = (False,) if name in ASSUMED else (False, True)
+            worlds = [{**world, name: value} for world in worlds for value in values]
+        yield from worlds
+
+    def new_child(self, state: Endpoint) -> str:
+        """The name of the Child SA that this step brings into being, "" if none."""
+        known = {each.name for each in state.children}
+        for change in self.observation.changes:
+            if isinstance(change, Installed) and change.child not in known:
+                return change.child
+        return ""
+
+
+def _permitted(row: Row, sent: tuple[Sent, ...]) -> tuple[Sent, ...] | None:
+    """What of `sent` is left to explain if `row` explains the answer; None if the row does not allow the answer."""
+    replies = [each for each in sent if isinstance(each, Reply | Repeated)]
+    rest = tuple(each for each in sent if isinstance(each, Asked))
+    if len(replies) > 1:
+        return None
+    if replies:
+        answer = replies[0]
+        wanted = Answer("reply", answer.outcome) if isinstance(answer, Reply) else Answer("repeat")
+        return rest if wanted in row.answers else None
+    kinds = {each.name for each in row.answers if each.what == "ask"}
+    for index, each in enumerate(rest):
+        if each.kind in kinds and (not each.sa or each.kind in (Kind.IKE_SA_INIT, Kind.IKE_AUTH)):
+            return rest[:index] + rest[index + 1 :]
+    return rest if Answer("nothing") in row.answers or row.on.what == "wait" else None
+
+
+def _essential(changes: Iterable[Change]) -> frozenset[Change]:
+    return frozenset(each for each in changes if not isinstance(each, Superseded))
+
+
+def _superseded(changes: Iterable[Change]) -> frozenset[Change]:
+    return frozenset(each for each in changes if isinstance(each, Superseded))
+
+
+def _names(changes: Iterable[Change]) -> str:
+    words = []
+    for each in changes:
+        match each:
+            case Established(sa) | Superseded(sa) | Closed(sa):
+                words.append(f"{type(each).__name__} {sa or '(a new IKE SA)'}")
+            case _:
+                words.append(f"{type(each).__name__} {each.child or '(a new Child SA)'} {each.direction}")
+    return ", ".join(words) or "nothing"
+
+
+def _answers(row: Row) -> str:
+    return " or ".join(sorted(each.text() for each in row.answers))
+
+
+def _sent(sent: tuple[Sent, ...]) -> str:
+    words = []
+    for each in sent:
+        match each:
+            case Reply(outcome):
+                words.append(f"reply {outcome}")
+            case Asked(kind):
+                words.append(f"ask {kind}")
+            case Repeated():
+                words.append("repeat")
+    return ", ".join(words) or "nothing"
+
+
+def _situation(state: Endpoint, sa: str, child: str) -> str:
+    ike = state.ike(sa)
+    words = [f"IKE SA {sa} is {ike.state}, own request {ike.own}{', due' if ike.due else ''}"]
+    if child:
+        record = state.child(child)
+        words.append(
+            f"Child SA {child} is {record.state}{', due' if record.due else ''}{', fresh' if record.fresh else ''}"
+        )
+    return "; ".join(words)
+
+
+class _Index:
+    """The rows by event."""
+
+    def __init__(self, rows: tuple[Row, ...]) -> None:
+        self._rows = rows
+        self._found: dict[tuple[object, ...], tuple[Row, ...]] = {}
+
+    def _select(self, key: tuple[object, ...], found: Iterable[Row]) -> tuple[Row, ...]:
+        if key not in self._found:
+            self._found[key] = tuple(found)
+        return self._found[key]
+
+    def sends(self, kind: Kind) -> tuple[Row, ...]:
+        return self._select(("send", kind), (r for r in self._rows if r.on.what == "send" and kind in r.on.kinds))
+
+    def waits(self, kind: Kind) -> tuple[Row, ...]:
+        return self._select(("wait", kind), (r for r in self._rows if r.on.what == "wait" and kind in r.on.kinds))
+
+    def requests(self, kind: Kind, position: Position) -> tuple[Row, ...]:
+        return self._select(
+            ("request", kind, position),
+            (r for r in self._rows if r.on.what == "request" and kind in r.on.kinds and r.on.position is position),
+        )
+
+    def responses(self, kind: Kind, outcome: Outcome) -> tuple[Row, ...]:
+        return self._select(
+            ("response", kind, outcome),
+            (r for r in self._rows if r.on.what == "response" and kind in r.on.kinds and outcome in r.on.outcomes),
+        )
+
+    def timers(self, alarm: object) -> tuple[Row, ...]:
+        return self._select(("timer", alarm), (r for r in self._rows if r.on.what == "timer" and r.on.alarm == alarm))
+
+    def inputs(self, what: object) -> tuple[Row, ...]:
+        return self._select(("input", what), (r for r in self._rows if r.on.what == "input" and r.on.input == what))
+
+
+_ALL = _Index(ROWS)
+
+
+def advance(
+    states: frozenset[Endpoint], observation: Observation, rows: tuple[Row, ...] | None = None
+) -> Accepted | Rejection:
+    """The states after `observation`, or why no row allows it. `rows` replaces the tables (for seeded faults)."""
+    index = _ALL if rows is None else _Index(rows)
+    reasons: dict[str, Candidate] = {}
+    found: dict[Endpoint, tuple[Match, ...]] = {}
+    for state in states:
+        for path in _Step(observation, index, reasons).explain(state):
+            found.setdefault(path.state, path.matches)
+    if found:
+        return Accepted(frozenset(found), next(iter(found.values())), len(found))
+    return Rejection(observation, "No row allows this step", tuple(reasons.values()))
+
+
+class Monitor:
+    """A running monitor: keeps the set of states and the rows taken. Not a value; one per observed endpoint."""
+
+    def __init__(self, states: frozenset[Endpoint] = START, rows: tuple[Row, ...] | None = None) -> None:
+        self.states = states
+        self._index = rows
+
+    def step(self, observation: Observation) -> Accepted | Rejection:
+        """Advance; after a rejection the states stay as they were."""
+        result = advance(self.states, observation, self._index)
+        if isinstance(result, Accepted):
+            self.states = result.states
+        return result
+
+    def live(self, sa: str) -> bool:
+        """Whether the IKE SA may still be there."""
+        return any(state.ike(sa).state not in (Ike.IDLE, Ike.CLOSED) for state in self.states)

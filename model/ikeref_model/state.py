@@ -1,0 +1,137 @@
+"""The variables of one endpoint: what a row may read and write.
+
+An endpoint has IKE SAs and Child SAs; each is a record of the variables below. A row speaks of them by *scope*:
+
+* `ike`: the IKE SA over which the message goes; `ike_mine` and `ike_theirs`: its successors, created by this end's
+  exchange and by the peer's (Section 2.8.2);
+* `child`: the Child SA in question; `child_mine` and `child_theirs`: its replacements likewise (Section 2.8.1);
+* `each`: every Child SA of `ike`;
+* `fact`: what the outside world decides, such as whether AUTH verifies or whose nonce is lowest.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from ikeref_model.events import Kind
+from ikeref_model.terms import Value
+
+
+class Ike(StrEnum):
+    """The states of an IKE SA at one end."""
+
+    IDLE = "IDLE"
+    """There is none (yet)."""
+    INIT_SENT = "INIT_SENT"
+    """Initiator: IKE_SA_INIT is outstanding."""
+    AUTH_SENT = "AUTH_SENT"
+    """Initiator: IKE_AUTH is outstanding."""
+    HALF_OPEN = "HALF_OPEN"
+    """Responder: IKE_SA_INIT answered, no IKE_AUTH yet."""
+    ESTABLISHED = "ESTABLISHED"
+    REKEYING = "REKEYING"
+    """This end's request to rekey it is outstanding."""
+    CROSSED = "CROSSED"
+    """As REKEYING, and the peer's own rekey has been accepted meanwhile (Section 2.8.2)."""
+    REPLACED = "REPLACED"
+    """Another IKE SA has taken over; a Delete is due, from this end if `due`."""
+    DELETING = "DELETING"
+    """This end's Delete of it is outstanding."""
+    CLOSED = "CLOSED"
+
+
+class Child(StrEnum):
+    """The states of a Child SA at one end. Which directions are installed is told by `in` and `out`."""
+
+    ABSENT = "ABSENT"
+    """There is none (any more)."""
+    CREATING = "CREATING"
+    """This end's request to create it is outstanding."""
+    OPEN = "OPEN"
+    REKEYING = "REKEYING"
+    """This end's request to rekey it is outstanding."""
+    CROSSED = "CROSSED"
+    """As REKEYING, and the peer's own rekey of it has been accepted meanwhile (Section 2.8.1)."""
+    REKEYING_GONE = "REKEYING_GONE"
+    """As REKEYING, but the peer has deleted it meanwhile."""
+    CROSSED_GONE = "CROSSED_GONE"
+    """As CROSSED, but the peer has deleted it meanwhile."""
+    REPLACED = "REPLACED"
+    """Another Child SA takes its place; a Delete is due, from this end if `due`."""
+    DELETING = "DELETING"
+    """This end's Delete of it is outstanding."""
+    HALF_CLOSED = "HALF_CLOSED"
+    """As DELETING, and the peer's Delete has crossed: outgoing closed, incoming open until the response (Section
+    1.4.1)."""
+
+
+NOTHING = "NOTHING"
+"""No request of this end is outstanding."""
+
+
+class Variable(NamedTuple):
+    """A variable: its name within the record, its values, the value at the start."""
+
+    name: str
+    domain: tuple[Value, ...]
+    initial: Value
+    meaning: str
+
+
+BOOL: tuple[Value, ...] = (False, True)
+
+IKE: tuple[Variable, ...] = (
+    Variable("state", tuple(Ike), Ike.IDLE, "where the IKE SA stands"),
+    Variable("own", (NOTHING, *Kind), NOTHING, "the request of this end that is outstanding (window 1)"),
+    Variable("due", BOOL, False, "this end has to delete the IKE SA"),
+    Variable(
+        "verified", BOOL, False, "the peer's AUTH was verified, here or on the IKE SA that this one descends from"
+    ),
+)
+CHILD: tuple[Variable, ...] = (
+    Variable("state", tuple(Child), Child.ABSENT, "where the Child SA stands"),
+    Variable("in", BOOL, False, "the incoming SA is installed"),
+    Variable("out", BOOL, False, "the outgoing SA is installed"),
+    Variable("due", BOOL, False, "this end has to delete the Child SA"),
+    Variable(
+        "fresh",
+        BOOL,
+        False,
+        "created by the latest request that this end has answered, so the peer may not have it yet",
+    ),
+    Variable("on_ike", BOOL, False, "the IKE SA in question controls it"),
+    Variable("on_mine", BOOL, False, "this end's successor of that IKE SA controls it"),
+    Variable("on_theirs", BOOL, False, "the peer's successor of that IKE SA controls it"),
+)
+FACTS: tuple[Variable, ...] = (
+    Variable("verifies", BOOL, True, "the AUTH payload of the message verifies (Section 2.15)"),
+    Variable(
+        "malformed", BOOL, False, "the message is badly formed or has an unsupported critical payload (Section 2.21.3)"
+    ),
+    Variable("critical", BOOL, False, "what is wrong with it is an unsupported critical payload (Section 2.5)"),
+    Variable("forgotten", BOOL, False, "the response was forgotten after several minutes (Section 2.1)"),
+    Variable("reports_failure", BOOL, False, "the INFORMATIONAL request reports a failed IKE_AUTH (Section 2.21.2)"),
+    Variable("lowest_is_mine", BOOL, False, "the lowest of the four nonces is in this end's exchange (Section 2.8.1)"),
+    Variable("group_offered", BOOL, True, "the group that INVALID_KE_PAYLOAD names was offered (Section 1.2)"),
+)
+ASSUMED = frozenset(("malformed", "critical", "forgotten", "reports_failure"))
+"""Facts that are taken to be False unless the observer tells; the others may be either."""
+
+SCOPES: dict[str, tuple[Variable, ...]] = {
+    "ike": IKE,
+    "ike_mine": IKE,
+    "ike_theirs": IKE,
+    "child": CHILD,
+    "child_mine": CHILD,
+    "child_theirs": CHILD,
+    "each": CHILD,
+    "fact": FACTS,
+}
+
+
+def variable(name: str) -> Variable:
+    """The variable that a row calls `name`, as in `child.in`; KeyError if there is none."""
+    scope, _, short = name.partition(".")
+    for each in SCOPES[scope]:
+        if each.name == short:
+            return each
+    raise KeyError(name)
