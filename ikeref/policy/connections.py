@@ -96,6 +96,10 @@ class Settings:
     """Wait before trying again what the peer answered with TEMPORARY_FAILURE (Section 2.25)."""
     retry_tries: int = 5
     """Attempts after TEMPORARY_FAILURE before the IKE SA is given up (Section 2.25)."""
+    child_limit: int = 0
+    """Child SAs of one IKE SA at most; a peer that wants more gets NO_ADDITIONAL_SAS (Section 1.3). 0: no limit."""
+    unprotected_answers_per_second: float = 100.0
+    """Error notifications at most in answer to unprotected requests; cookies don't count (Section 2.21.4)."""
     closed_linger_seconds: float = 30.0
     """How long a closed IKE SA still answers the peer's retransmissions of its last requests (Section 2.1)."""
     nonce_octets: int = 32

@@ -1,0 +1,268 @@
+"""Many IKE SAs behind one socket: dispatch by SPI, half-open IKE SAs, cookies, errors outside of any IKE SA.
+
+The one mutable thing of the protocol: a dictionary of sessions. It does no input or output and reads no clock:
+datagrams, commands and the time come in, outputs go out (Sections 2.1, 2.4, 2.5, 2.6, 2.21.1, 2.21.4, 2.23).
+"""
+
+import hashlib
+import heapq
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+from ikeref import sa, wire
+from ikeref.crypto import Provider
+from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, RemoteProtocolError
+from ikeref.policy.connections import Connection, Settings
+from ikeref.registry import ExchangeType, NotifyType
+from ikeref.sa.outputs import Audit, Output, Transmit
+from ikeref.sa.values import Path, Phase, Session
+from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, VERSION, Header, Message, N
+from ikeref.wire.encapsulation import Ike, split, wrap
+
+_COOKIE_OCTETS = 20
+_RESERVED_SPIS = 255
+
+
+class Endpoint:
+    """One end, towards any number of peers.
+
+    `random(n)` gives n random octets, `calendar()` the date for certificates. Times are seconds of any clock that does
+    not go back.
+    """
+
+    def __init__(
+        self,
+        connections: tuple[Connection, ...],
+        crypto: Provider,
+        random: Callable[[int], bytes],
+        settings: Settings | None = None,
+        calendar: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings or Settings()
+        self.environment = sa.Environment(crypto, random, self._new_spi, self.settings, connections, calendar)
+        self.sessions: dict[int, Session] = {}
+        """By a number that stays the same through rekeys of the IKE SA."""
+        self.half_open = 0
+        """IKE SAs that a responder keeps for initiators that have proved nothing yet (Section 2.6)."""
+        self._next = 1
+        self._by_spi: dict[bytes, int] = {}
+        self._spis: set[bytes] = set()
+        self._fresh: list[bytes] = []
+        self._by_request: dict[bytes, int] = {}
+        self._request_of: dict[int, bytes] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        self._due: dict[int, float] = {}
+        self._secrets: tuple[bytes, bytes] = (random(32), random(32))
+        self._secret_made: float | None = None
+        self._answers = _Bucket(self.settings.unprotected_answers_per_second)
+
+    # Commands
+
+    def initiate(self, connection: Connection, path: Path, now: float) -> tuple[int, tuple[Output, ...]]:
+        """Begin an IKE SA over `path`; its number, and what to do."""
+        number = self._number()
+        return number, self._keep(number, None, sa.initiate(connection, path, now, self.environment))
+
+    def command(self, number: int, command: sa.Command, now: float) -> tuple[Output, ...]:
+        """Ask something of a session. Raises LocalProtocolError where it can't be done."""
+        session = self.sessions.get(number)
+        if session is None:
+            raise LocalProtocolError(f"there is no session {number}")
+        return self._keep(number, session, sa.step(session, command, now, self.environment))
+
+    # Time
+
+    def next_deadline(self) -> float | None:
+        """When `timer` wants to be called next; None for never."""
+        while self._deadlines and self._due.get(self._deadlines[0][1]) != self._deadlines[0][0]:
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def timer(self, now: float) -> tuple[Output, ...]:
+        """Do all that is due by `now`."""
+        outputs: list[Output] = []
+        while (due := self.next_deadline()) is not None and due <= now:
+            _, number = heapq.heappop(self._deadlines)
+            del self._due[number]
+            session = self.sessions[number]
+            outputs += self._keep(number, session, sa.step(session, sa.Tick(), now, self.environment))
+        return tuple(outputs)
+
+    # Datagrams
+
+    def receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        """Process a datagram as it came from the network. Whatever it is, it only ever makes outputs."""
+        try:
+            if path.encapsulated:
+                content = split(datagram)
+                if type(content) is not Ike:
+                    return ()
+                datagram = content.datagram
+            return self._receive(datagram, path, now)
+        except Dropped as dropped:
+            return (Audit(f"dropped: {dropped}"),)
+
+    def _receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        header = wire.peek(datagram)
+        number = self._by_spi.get(header.spi_r if header.flags & FLAG_INITIATOR else header.spi_i)
+        if number is not None and header.version >> 4 == VERSION >> 4:
+            session = self.sessions[number]
+            return self._keep(number, session, sa.step(session, sa.Datagram(datagram, path), now, self.environment))
+        if header.flags & FLAG_RESPONSE:
+            raise Dropped("a response to nobody", section="2.21.4")
+        try:
+            if header.exchange_type == ExchangeType.IKE_SA_INIT and header.spi_r == NO_SPI:
+                return self._receive_first(datagram, header, path, now)
+            message = wire.decode(datagram)
+        except InvalidMajorVersion as error:
+            return self._refuse(header, error, path, now)
+        except RemoteProtocolError as error:
+            raise Dropped(f"no IKE SA has these SPIs, and {error}", section="2.21.4") from error
+        if not message.payloads or type(message.payloads[-1]) is not wire.SK:
+            raise Dropped("an unprotected request, and no IKE SA has these SPIs", section="1.5")
+        return self._answer(header, N(NotifyType.INVALID_IKE_SPI), path, now, "no IKE SA has these SPIs")
+
+    def _receive_first(self, datagram: bytes, header: Header, path: Path, now: float) -> tuple[Output, ...]:
+        """An IKE_SA_INIT request: a retransmission, or a first one (Sections 2.1, 2.6)."""
+        fingerprint = _fingerprint(datagram, path)
+        number = self._by_request.get(fingerprint)
+        if number is not None:
+            return sa.replay(self.sessions[number], datagram, path, now, self.environment).outputs
+        try:
+            request = wire.decode(datagram)
+            if not header.flags & FLAG_INITIATOR or header.message_id != 0:
+                raise Dropped("IKE_SA_INIT comes from an initiator and has message ID 0", section="2.2")
+            if self.settings.cookie_threshold <= self.half_open and not self._cookie_is_valid(request, path, now):
+                return self._answer(header, N(NotifyType.COOKIE, self._cookie(request, path, now)), path, now)
+            if self.half_open >= self.settings.half_open_limit:
+                raise Dropped("too many IKE SAs are half open", section="2.6")
+            step = sa.respond(request, datagram, path, now, self.environment)
+        except RemoteProtocolError as error:
+            return self._refuse(header, error, path, now)
+        number = self._number()
+        self._by_request[fingerprint] = number
+        self._request_of[number] = fingerprint
+        return self._keep(number, None, step)
+
+    # Answers outside of any IKE SA
+
+    def _refuse(self, header: Header, error: RemoteProtocolError, path: Path, now: float) -> tuple[Output, ...]:
+        return self._answer(header, N(error.notify, error.data), path, now, f"refused: {error}")
+
+    def _answer(self, header: Header, notify: N, path: Path, now: float, reason: str = "") -> tuple[Output, ...]:
+        """One unprotected notification, SPIs and message ID copied, at a limited rate (Sections 2.5, 2.6, 2.21.4)."""
+        if notify.type != NotifyType.COOKIE and not self._answers.take(now):
+            raise Dropped(f"too many unprotected answers; {reason}", section="2.21.4")
+        flags = FLAG_RESPONSE
+        if not header.flags & FLAG_INITIATOR:
+            flags |= FLAG_INITIATOR
+        message = Message(header.spi_i, header.spi_r, header.exchange_type, flags, header.message_id, (notify,))
+        octets = wire.encode(message)
+        out = Transmit(wrap(octets) if path.encapsulated else octets, path, message)
+        return (Audit(reason), out) if reason else (out,)
+
+    # Cookies
+
+    def _cookie(self, request: Message, path: Path, now: float, which: int = 0) -> bytes:
+        """Hash(Ni | IPi | SPIi | secret): proves that the initiator gets what is sent to its address (Section 2.6)."""
+        self._rotate(now)
+        nonces = [payload.data for payload in request.payloads if type(payload) is wire.Nonce]
+        octets = b"".join(nonces) + ip_address(path.remote[0]).packed + request.spi_i
+        return hmac.digest(self._secrets[which], octets, "sha256")[:_COOKIE_OCTETS]
+
+    def _cookie_is_valid(self, request: Message, path: Path, now: float) -> bool:
+        """Whether the request brings a cookie of the present secret or the last; an invalid one counts as none."""
+        first = request.payloads[0] if request.payloads else None
+        if type(first) is not N or first.type != NotifyType.COOKIE:
+            return False
+        return any(hmac.compare_digest(first.data, self._cookie(request, path, now, which)) for which in (0, 1))
+
+    def _rotate(self, now: float) -> None:
+        """A new secret every while; the one before stays valid as long (Section 2.6)."""
+        if self._secret_made is None:
+            self._secret_made = now
+        elif now - self._secret_made >= self.settings.cookie_secret_seconds:
+            self._secrets = (self.environment.random(32), self._secrets[0])
+            self._secret_made = now
+
+    # Bookkeeping
+
+    def _number(self) -> int:
+        number = self._next
+        self._next += 1
+        return number
+
+    def _keep(self, number: int, before: Session | None, step: sa.Step) -> tuple[Output, ...]:
+        """Store what a session has become, and index it."""
+        after = step.session
+        self._index(number, before, after)
+        if after is None:
+            self._by_request.pop(self._request_of.pop(number, b""), None)
+            self.sessions.pop(number, None)
+            self._due.pop(number, None)
+            return step.outputs
+        self.sessions[number] = after
+        due = sa.deadline(after, self.settings)
+        if due == float("inf"):
+            self._due.pop(number, None)
+        elif self._due.get(number) != due:
+            self._due[number] = due
+            heapq.heappush(self._deadlines, (due, number))
+        return step.outputs
+
+    def _index(self, number: int, before: Session | None, after: Session | None) -> None:
+        old = before.ikes if before is not None else ()
+        new = after.ikes if after is not None else ()
+        self.half_open += _half_open(new) - _half_open(old)
+        if [ike.spi for ike in old] != [ike.spi for ike in new]:
+            for ike in old:
+                self._by_spi.pop(ike.spi, None)
+            for ike in new:
+                self._by_spi[ike.spi] = number
+        if before is not None:
+            self._spis -= before.spis
+        if self._fresh:
+            self._spis.difference_update(self._fresh)
+            self._fresh.clear()
+        if after is not None:
+            self._spis |= after.spis
+
+    def _new_spi(self, octets: int) -> bytes:
+        """Random, not in use at this end; those of Child SAs lie above the reserved ones (RFC 4303 section 2.1)."""
+        while True:
+            spi = self.environment.random(octets)
+            if int.from_bytes(spi, "big") > _RESERVED_SPIS and spi not in self._spis:
+                self._spis.add(spi)
+                self._fresh.append(spi)
+                return spi
+
+
+def _half_open(ikes: tuple[sa.IkeSa, ...]) -> int:
+    return sum(ike.phase is Phase.HALF_OPEN for ike in ikes)
+
+
+def _fingerprint(datagram: bytes, path: Path) -> bytes:
+    """Tells retransmissions of one IKE_SA_INIT from others: the whole datagram counts, and its source (Section 2.1)."""
+    return hashlib.blake2b(datagram + repr(path.remote).encode(), digest_size=16).digest()
+
+
+class _Bucket:
+    """At most so many takings a second, as many at once."""
+
+    __slots__ = ("_left", "_rate", "_then")
+
+    def __init__(self, rate: float) -> None:
+        self._rate = self._left = rate
+        self._then: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Whether one more is allowed at time `now`."""
+        if self._then is not None:
+            self._left = min(self._rate, self._left + (now - self._then) * self._rate)
+        self._then = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

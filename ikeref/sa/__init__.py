@@ -1,0 +1,76 @@
+"""The protocol: IKE SAs and Child SAs as values, and the step from one to the next (Sections 1 and 2).
+
+`initiate` and `respond` begin a session, `step` advances it; all three are functions of values.
+`ikeref.endpoint` keeps many sessions.
+"""
+
+from ikeref.sa.environment import Environment
+from ikeref.sa.initial import initiate, replay, respond
+from ikeref.sa.outputs import (
+    Audit,
+    Closed,
+    Established,
+    Failed,
+    Install,
+    NewKeys,
+    Output,
+    Received,
+    Remove,
+    Replayed,
+    Step,
+    Transmit,
+)
+from ikeref.sa.step import Datagram, Input, Tick, step
+from ikeref.sa.timers import deadline
+from ikeref.sa.values import (
+    CheckLiveness,
+    ChildSa,
+    ChildState,
+    Command,
+    CreateChild,
+    DeleteChild,
+    DeleteIke,
+    IkeSa,
+    Path,
+    Phase,
+    RekeyChild,
+    RekeyIke,
+    Session,
+)
+
+__all__ = [
+    "Audit",
+    "CheckLiveness",
+    "ChildSa",
+    "ChildState",
+    "Closed",
+    "Command",
+    "CreateChild",
+    "Datagram",
+    "DeleteChild",
+    "DeleteIke",
+    "Environment",
+    "Established",
+    "Failed",
+    "IkeSa",
+    "Input",
+    "Install",
+    "NewKeys",
+    "Output",
+    "Path",
+    "Phase",
+    "Received",
+    "RekeyChild",
+    "RekeyIke",
+    "Remove",
+    "Replayed",
+    "Session",
+    "Step",
+    "Tick",
+    "Transmit",
+    "deadline",
+    "initiate",
+    "replay",
+    "respond",
+    "step",
+]

@@ -1,0 +1,241 @@
+"""IKE_AUTH in both roles, and the first Child SA with it (Sections 1.2, 2.15, 2.16, 2.21.2)."""
+
+from typing import NamedTuple
+
+from ikeref.crypto import auth, certificates
+from ikeref.errors import AuthenticationFailed, InvalidSyntax, RemoteProtocolError
+from ikeref.policy import identities
+from ikeref.policy.connections import ChildConfig, Connection
+from ikeref.policy.credentials import Secret, TrustAnchors
+from ikeref.policy.identities import Identity
+from ikeref.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, name
+from ikeref.sa import child
+from ikeref.sa.compose import first_error, maybe, notification, one
+from ikeref.sa.outputs import Established
+from ikeref.sa.turn import Turn
+from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report
+from ikeref.wire import AUTH, CERT, CERTREQ, SA, IDi, IDr, Message, N, Payload, encode_id
+
+
+class Reply(NamedTuple):
+    """What a request is answered with, and whether that ends the IKE SA."""
+
+    payloads: tuple[Payload, ...] = ()
+    close: str = ""
+    """Why the IKE SA is closed once the response is out; empty: it lives on."""
+
+
+# Both ends
+
+
+def _own_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
+    """What our AUTH covers: our IKE_SA_INIT message, the peer's nonce, our identity (Section 2.15)."""
+    assert ike.keys is not None
+    assert ike.suite is not None
+    crypto, prf = turn.env.crypto, ike.suite.prf
+    if ike.initiator:
+        return auth.signed_octets(crypto, prf, handshake.init_request, handshake.nr, ike.keys.sk_pi, id_body)
+    return auth.signed_octets(crypto, prf, handshake.init_response, handshake.ni, ike.keys.sk_pr, id_body)
+
+
+def _peer_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
+    """What the peer's AUTH covers (Section 2.15)."""
+    assert ike.keys is not None
+    assert ike.suite is not None
+    crypto, prf = turn.env.crypto, ike.suite.prf
+    if ike.initiator:
+        return auth.signed_octets(crypto, prf, handshake.init_response, handshake.ni, ike.keys.sk_pr, id_body)
+    return auth.signed_octets(crypto, prf, handshake.init_request, handshake.nr, ike.keys.sk_pi, id_body)
+
+
+def _prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
+    """CERT payloads where there are any, and AUTH (Sections 2.15, 3.6, 3.8)."""
+    assert ike.suite is not None
+    local = turn.connection.local_id
+    octets = _own_octets(turn, ike, handshake, encode_id(IDi(local.id_type, local.data)))
+    credential = turn.connection.local_auth
+    if isinstance(credential, Secret):
+        data = auth.shared_key_auth(turn.env.crypto, ike.suite.prf, credential.octets, octets)
+        return (AUTH(AuthMethod.SHARED_KEY, data),)
+    method, data = auth.sign(credential.key, octets, handshake.hashes)
+    chain = tuple(CERT(CertEncoding.X509_SIGNATURE, der) for der in credential.chain)
+    return (*chain, AUTH(method, data))
+
+
+def _verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, payloads: tuple[Payload, ...]) -> None:
+    """Raises AuthenticationFailed unless the peer proved the identity that it claims (Section 2.15)."""
+    assert ike.suite is not None
+    proof = one(payloads, AUTH, "1.2")
+    octets = _peer_octets(turn, ike, handshake, encode_id(payload))
+    credential = turn.connection.remote_auth
+    if isinstance(credential, Secret):
+        if proof.method != AuthMethod.SHARED_KEY:
+            raise AuthenticationFailed(
+                f"a shared key is expected, not {name(AuthMethod, proof.method)}", section="2.15"
+            )
+        auth.verify_shared_key(turn.env.crypto, ike.suite.prf, credential.octets, octets, proof.data)
+        return
+    chain = tuple(p.data for p in payloads if type(p) is CERT and p.encoding == CertEncoding.X509_SIGNATURE)
+    if not chain:
+        raise AuthenticationFailed("the peer sent no X.509 certificate", section="3.6", field="CERT")
+    identity = Identity(payload.id_type, payload.data)
+    public_key = certificates.validate(chain, credential.parsed(), turn.env.calendar(), identity)
+    auth.verify(public_key, proof.method, proof.data, octets)
+
+
+def certificate_requests(connection: Connection) -> tuple[CERTREQ, ...]:
+    """CERTREQ with the authorities that we believe, where the peer is to sign (Section 3.7)."""
+    if not isinstance(connection.remote_auth, TrustAnchors) or not connection.remote_auth.certificates:
+        return ()
+    hashes = b"".join(certificates.authority_hash(anchor) for anchor in connection.remote_auth.parsed())
+    return (CERTREQ(CertEncoding.X509_SIGNATURE, hashes),)
+
+
+# Initiator
+
+
+def start(turn: Turn, ike: IkeSa) -> None:
+    """Send IKE_AUTH (Section 1.2)."""
+    connection, handshake = turn.connection, ike.handshake
+    assert handshake is not None
+    local = connection.local_id
+    identity: tuple[Payload, ...] = (IDi(local.id_type, local.data),)
+    if connection.remote_id is not None:
+        identity = (*identity, IDr(connection.remote_id.id_type, connection.remote_id.data))
+    config = _first_child(connection, handshake)
+    intent, offer = child.first_offer(turn, ike, config)
+    payloads = (
+        *identity[:1],
+        *_prove(turn, ike, handshake),
+        *certificate_requests(connection),
+        *identity[1:],
+        *offer,
+    )
+    turn.request(ike._replace(phase=Phase.AUTH_SENT), ExchangeType.IKE_AUTH, payloads, intent)
+
+
+def _first_child(connection: Connection, handshake: Handshake) -> ChildConfig | None:
+    """The first Child SA to create; none where both ends can do without (RFC 6023)."""
+    if connection.childless and handshake.childless:
+        return None
+    starting = [config for config in connection.children if config.start]
+    return starting[0] if starting else connection.children[0] if connection.children else None
+
+
+def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Authentication) -> None:
+    """Process the responder's IKE_AUTH (Sections 1.2, 2.21.2)."""
+    handshake = ike.handshake
+    assert handshake is not None
+    payloads = message.payloads
+    try:
+        # Parse
+        proof = maybe(payloads, AUTH, "1.2")
+        error = first_error(payloads)
+        if proof is None:
+            what = "IKE_AUTH was answered without AUTH" if error is None else name(NotifyType, error.type)
+            if error is not None:
+                turn.close(ike, f"the peer refused: {what}")
+                return
+            raise InvalidSyntax(what, section="1.2", field="AUTH")
+        claimed = one(payloads, IDr, "1.2")
+        # Check
+        identity = Identity(claimed.id_type, claimed.data)
+        if not identities.matches(turn.connection.remote_id, identity):
+            raise AuthenticationFailed(
+                f"the responder is {identity}, wanted was {turn.connection.remote_id}", section="1.2"
+            )
+        _verify(turn, ike, handshake, claimed, payloads)
+    except RemoteProtocolError as failure:
+        # Section 2.21.2: an initiator that finds fault with the response may say so in an exchange of its own.
+        turn.audit(f"authentication of the responder failed: {failure}")
+        reported = turn.request(
+            ike._replace(phase=Phase.DELETING, handshake=None),
+            ExchangeType.INFORMATIONAL,
+            (N(failure.notify, failure.data),),
+            Informational(Report(failure.notify)),
+        )
+        turn.audit(f"the peer is told {name(NotifyType, failure.notify)}", reported.spi)
+        return
+    # State
+    turn.authenticated(identity)
+    ike = _established(turn, ike, identity)
+    if intent.child is not None:
+        child.first_answer(turn, ike, handshake, intent, payloads)
+    _create_further_children(turn, intent.child)
+
+
+def _create_further_children(turn: Turn, first: ChildConfig | None) -> None:
+    ike = turn.current
+    for config in turn.connection.children:
+        if ike is not None and config.start and (first is None or config.name != first.name):
+            ike = turn.enqueue(ike, CreateChild(config.name))
+
+
+def _established(turn: Turn, ike: IkeSa, identity: Identity) -> IkeSa:
+    turn.outputs.append(Established(ike.spi_i, ike.spi_r, identity))
+    return turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None))
+
+
+# Responder
+
+
+def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
+    """Answer IKE_AUTH (Sections 1.2, 2.15, 2.21.2). A failure that is not the Child SA's ends the IKE SA."""
+    handshake = ike.handshake
+    assert handshake is not None
+    payloads = message.payloads
+    try:
+        # Parse
+        claimed = one(payloads, IDi, "1.2")
+        wanted = maybe(payloads, IDr, "1.2")
+        # Check
+        identity = Identity(claimed.id_type, claimed.data)
+        _verify_any(turn, ike, handshake, claimed, wanted, payloads)
+    except RemoteProtocolError as failure:
+        turn.audit(f"authentication of the initiator failed: {failure}")
+        return Reply((N(failure.notify, failure.data),), close=f"authentication failed: {failure.reason}")
+    # State
+    turn.authenticated(identity)
+    local = turn.connection.local_id
+    # Reply
+    proof = (IDr(local.id_type, local.data), *_prove(turn, ike, handshake))
+    ike = _established(turn, ike, identity)
+    if maybe(payloads, SA, "1.2") is None:
+        return Reply(proof)
+    saved, count = turn.session(), len(turn.outputs)
+    try:
+        return Reply((*proof, *child.first_accept(turn, ike, handshake, payloads)))
+    except RemoteProtocolError as failure:
+        # The IKE SA survives (Sections 1.2, 2.21.2).
+        turn.restore(saved, count)
+        turn.audit(f"the first Child SA is refused: {failure}")
+        return Reply((*proof, N(failure.notify, failure.data)))
+
+
+def _verify_any(
+    turn: Turn, ike: IkeSa, handshake: Handshake, claimed: IDi, wanted: IDr | None, payloads: tuple[Payload, ...]
+) -> None:
+    """Verify against the connections that these identities may use, first those of the responder that is wanted."""
+    identity = Identity(claimed.id_type, claimed.data)
+    fitting = [c for c in turn.env.candidates(ike.path) if identities.matches(c.remote_id, identity)]
+    if not fitting:
+        raise AuthenticationFailed(f"no connection is for {identity}", section="2.15", field="IDi")
+    if wanted is not None:
+        asked = Identity(wanted.id_type, wanted.data)
+        fitting.sort(key=lambda c: not identities.matches(asked, c.local_id))
+    for index, connection in enumerate(fitting):
+        turn.connection = connection
+        try:
+            return _verify(turn, ike, handshake, claimed, payloads)
+        except AuthenticationFailed:
+            if index == len(fitting) - 1:
+                raise
+    return None
+
+
+def is_report(message: Message) -> int:
+    """The error of a failed IKE_AUTH that an INFORMATIONAL right after it reports, 0 for none (Section 2.21.2)."""
+    for fatal in (NotifyType.AUTHENTICATION_FAILED, NotifyType.INVALID_SYNTAX, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD):
+        if notification(message.payloads, fatal) is not None:
+            return fatal
+    return 0

@@ -1,0 +1,438 @@
+"""Child SAs: created by IKE_AUTH and CREATE_CHILD_SA, and rekeyed (Sections 1.2, 1.3.1, 1.3.3, 2.8, 2.9, 2.17)."""
+
+from typing import NamedTuple
+
+from ikeref.crypto import ChildSuite, schedule
+from ikeref.errors import (
+    InvalidKePayload,
+    InvalidSyntax,
+    NoAdditionalSas,
+    NoProposalChosen,
+    RemoteProtocolError,
+    TemporaryFailure,
+    TsUnacceptable,
+)
+from ikeref.policy import addresses, choice, selectors
+from ikeref.policy.connections import ChildConfig
+from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
+from ikeref.sa import collisions
+from ikeref.sa.compose import first_error, maybe, notification, one
+from ikeref.sa.outputs import Failed
+from ikeref.sa.turn import Turn
+from ikeref.sa.values import (
+    Authentication,
+    ChildRequest,
+    ChildSa,
+    ChildState,
+    CreateChild,
+    Crossing,
+    DeleteChild,
+    DeleteIke,
+    Handshake,
+    IkeRequest,
+    IkeSa,
+    Phase,
+    RekeyChild,
+)
+from ikeref.wire import KE, SA, Message, N, Nonce, Payload, Proposal, TrafficSelector, TSi, TSr
+
+_TRANSPORT = N(NotifyType.USE_TRANSPORT_MODE)
+Selectors = tuple[TrafficSelector, ...]
+
+
+class Agreed(NamedTuple):
+    """What both ends agreed on for a Child SA."""
+
+    suite: ChildSuite
+    tsi: Selectors
+    tsr: Selectors
+    transport: bool
+    spi: bytes
+    """The peer's."""
+
+
+def own_selectors(config: ChildConfig, ike: IkeSa) -> tuple[Selectors, Selectors]:
+    """Policy's selectors of our traffic and of the peer's; where it has none, the ends' own addresses (Section 2.9)."""
+    local = config.local_ts or (addresses.host(ike.path.local[0]),)
+    remote = config.remote_ts or (addresses.host(ike.path.remote[0]),)
+    return local, remote
+
+
+def _offer(proposals: tuple[Proposal, ...], spi: bytes) -> tuple[Proposal, ...]:
+    """Numbered from 1, each with our SPI (Section 3.3.1)."""
+    return tuple(proposal._replace(number=index, spi=spi) for index, proposal in enumerate(proposals, 1))
+
+
+# The first Child SA, in IKE_AUTH (Section 1.2)
+
+
+def first_offer(turn: Turn, ike: IkeSa, config: ChildConfig | None) -> tuple[Authentication, tuple[Payload, ...]]:
+    """What IKE_AUTH asks for besides authentication."""
+    if config is None:
+        return Authentication(None, b"", ()), ()
+    spi = turn.env.new_spi(4)
+    local, remote = own_selectors(config, ike)
+    proposals = _offer(choice.without_ke(config.proposals), spi)
+    transport = (_TRANSPORT,) if config.mode == "transport" else ()
+    return Authentication(config, spi, proposals), (*transport, SA(proposals), TSi(local), TSr(remote))
+
+
+def first_accept(turn: Turn, ike: IkeSa, handshake: Handshake, payloads: tuple[Payload, ...]) -> tuple[Payload, ...]:
+    """Answer what IKE_AUTH asks for. Raises RemoteProtocolError where the Child SA is refused."""
+    config, agreed, chosen = _decide(turn, ike, payloads, with_ke=False)
+    return _create(turn, ike, config, agreed, chosen, handshake.ni, handshake.nr, b"")
+
+
+def first_answer(
+    turn: Turn, ike: IkeSa, handshake: Handshake, intent: Authentication, payloads: tuple[Payload, ...]
+) -> None:
+    """Process the answer to what IKE_AUTH asked for. A failure leaves the IKE SA (Section 1.2)."""
+    config = intent.child
+    assert config is not None
+    if maybe(payloads, SA, "1.2") is None:
+        error = first_error(payloads)
+        reason = "no Child SA in the answer" if error is None else name(NotifyType, error.type)
+        turn.outputs.append(Failed(f"Child SA {config.name}", reason))
+        return
+    local, remote = own_selectors(config, ike)
+    try:
+        agreed = _verify_answer(config, intent.proposals, local, remote, payloads)
+    except RemoteProtocolError as error:
+        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, error)
+        return
+    _establish(turn, ike, config, intent.spi_in, agreed, handshake.ni, handshake.nr, b"")
+
+
+# Negotiation
+
+
+def _decide(
+    turn: Turn, ike: IkeSa, payloads: tuple[Payload, ...], *, with_ke: bool, old: ChildSa | None = None
+) -> tuple[ChildConfig, Agreed, Proposal]:
+    """The responder's decision: which policy, which suite, which traffic (Sections 2.7, 2.9, 2.9.2)."""
+    # Parse
+    offer = one(payloads, SA, "1.3.1").proposals
+    tsi = one(payloads, TSi, "1.3.1").selectors
+    tsr = one(payloads, TSr, "1.3.1").selectors
+    asks_transport = notification(payloads, NotifyType.USE_TRANSPORT_MODE) is not None
+    # Check
+    reachable = False
+    for config in turn.connection.children:
+        if old is not None and config.name != old.name:
+            continue
+        local, remote = own_selectors(config, ike)
+        narrowed_i, narrowed_r = selectors.narrow(tsi, remote), selectors.narrow(tsr, local)
+        if not narrowed_i or not narrowed_r:
+            continue
+        if old is not None and not (
+            selectors.is_within(old.remote_ts, narrowed_i) and selectors.is_within(old.local_ts, narrowed_r)
+        ):
+            raise TsUnacceptable("the selectors of a rekey are narrower than those in use", section="2.9.2", field="TS")
+        reachable = True
+        acceptable = config.proposals if with_ke else choice.without_ke(config.proposals)
+        chosen = choice.choose(offer, acceptable)
+        if chosen is not None:
+            chosen_spi = _peer_spi(offer, chosen)
+            if len(chosen_spi) != 4:
+                raise InvalidSyntax("the SPI of a Child SA has 4 octets", section="3.3.1", field="SA.Proposal.SPI")
+            transport = asks_transport and config.mode == "transport"
+            suite = choice.child_suite_of(chosen)
+            return config, Agreed(suite, narrowed_i, narrowed_r, transport, chosen_spi), chosen
+    if not reachable:
+        raise TsUnacceptable("no traffic selectors are acceptable", section="2.9", field="TS")
+    raise NoProposalChosen("no proposal for a Child SA is acceptable", section="2.7", field="SA")
+
+
+def _peer_spi(offer: tuple[Proposal, ...], chosen: Proposal) -> bytes:
+    for proposal in offer:
+        if proposal.number == chosen.number and proposal.protocol_id == chosen.protocol_id:
+            return proposal.spi
+    return b""
+
+
+def _verify_answer(
+    config: ChildConfig, offer: tuple[Proposal, ...], local: Selectors, remote: Selectors, payloads: tuple[Payload, ...]
+) -> Agreed:
+    """The initiator's check of an answer (Sections 2.7, 2.9, 3.3.6). Raises RemoteProtocolError."""
+    chosen = choice.verify_choice(offer, one(payloads, SA, "1.3.1").proposals)
+    tsi = one(payloads, TSi, "1.3.1").selectors
+    tsr = one(payloads, TSr, "1.3.1").selectors
+    if not tsi or not tsr or not selectors.is_within(tsi, local) or not selectors.is_within(tsr, remote):
+        raise TsUnacceptable("the answer has traffic that was not offered", section="2.9", field="TS")
+    transport = notification(payloads, NotifyType.USE_TRANSPORT_MODE) is not None
+    if transport != (config.mode == "transport"):
+        mode = "transport" if transport else "tunnel"
+        raise NoProposalChosen(f"{mode} mode is not acceptable", section="1.3.1", field="N(USE_TRANSPORT_MODE)")
+    return Agreed(choice.child_suite_of(chosen), tsi, tsr, transport, chosen.spi)
+
+
+def _refuse_answer(
+    turn: Turn,
+    ike: IkeSa,
+    config: ChildConfig,
+    spi_in: bytes,
+    offer: tuple[Proposal, ...],
+    error: RemoteProtocolError,
+) -> None:
+    """The peer has a Child SA that we don't want: it has to be deleted (Sections 1.3.1, 2.21)."""
+    turn.outputs.append(Failed(f"Child SA {config.name}", error.reason))
+    turn.enqueue(ike, DeleteChild(spi_in, offer[0].protocol_id))
+
+
+# Establishing
+
+
+def _create(
+    turn: Turn,
+    ike: IkeSa,
+    config: ChildConfig,
+    agreed: Agreed,
+    chosen: Proposal,
+    ni: bytes,
+    nr: bytes,
+    g_ir: bytes,
+    replaces: bytes = b"",
+) -> tuple[Payload, ...]:
+    """Create a Child SA as responder, and say what was chosen (Section 1.3.1).
+
+    Both directions are installed before the response goes out; in a rekey the outbound one waits until the peer deletes
+    the old SA, which tells that it has the new one (Section 2.8).
+    """
+    assert ike.keys is not None
+    assert ike.suite is not None
+    spi = turn.env.new_spi(4)
+    keys = schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir)
+    made = ChildSa(
+        config.name,
+        spi,
+        agreed.spi,
+        agreed.suite,
+        local_ts=agreed.tsr,
+        remote_ts=agreed.tsi,
+        initiator=False,
+        keys=keys,
+        transport=agreed.transport,
+        replaces=replaces,
+        created=turn.now,
+    )
+    turn.install(made, ike.path, outbound=not replaces)
+    transport = (_TRANSPORT,) if agreed.transport else ()
+    return (*transport, SA((chosen._replace(spi=spi),)), TSi(agreed.tsi), TSr(agreed.tsr))
+
+
+def _establish(
+    turn: Turn,
+    ike: IkeSa,
+    config: ChildConfig,
+    spi_in: bytes,
+    agreed: Agreed,
+    ni: bytes,
+    nr: bytes,
+    g_ir: bytes,
+    replaces: bytes = b"",
+) -> ChildSa:
+    """Install a Child SA as initiator: the peer can receive already (Section 2.8)."""
+    assert ike.keys is not None
+    assert ike.suite is not None
+    keys = schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir)
+    made = ChildSa(
+        config.name,
+        spi_in,
+        agreed.spi,
+        agreed.suite,
+        local_ts=agreed.tsi,
+        remote_ts=agreed.tsr,
+        initiator=True,
+        keys=keys,
+        transport=agreed.transport,
+        replaces=replaces,
+        created=turn.now,
+    )
+    turn.install(made, ike.path)
+    return made
+
+
+# CREATE_CHILD_SA, initiator
+
+
+def start(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild) -> None:
+    """Send CREATE_CHILD_SA for a new Child SA, or for one that replaces another (Sections 1.3.1, 1.3.3)."""
+    old = None
+    if isinstance(command, RekeyChild):
+        old = turn.child(command.spi_in)
+        if old is None or old.state is not ChildState.OPEN:
+            turn.outputs.append(Failed("rekey of a Child SA", "it is gone, or on its way"))
+            return
+    config_name = old.name if old is not None else command.name if isinstance(command, CreateChild) else ""
+    config = next((c for c in turn.connection.children if c.name == config_name), None)
+    if config is None:
+        turn.outputs.append(Failed(f"Child SA {config_name}", "no such Child SA is configured"))
+        return
+    local, remote = own_selectors(config, ike)
+    if old is not None:
+        # Section 2.9.2: the same as in use, or more.
+        local = local if selectors.is_within(old.local_ts, local) else old.local_ts
+        remote = remote if selectors.is_within(old.remote_ts, remote) else old.remote_ts
+    spi, nonce = turn.env.new_spi(4), turn.env.random(turn.env.settings.nonce_octets)
+    proposals = _offer(config.proposals, spi)
+    groups = choice.groups_of(proposals)
+    group = command.group or (groups[0] if groups else 0)
+    private = None
+    key_exchange: tuple[Payload, ...] = ()
+    if group:
+        private, public = turn.env.crypto.generate(group, turn.env.random)
+        key_exchange = (KE(group, public),)
+    rekey: tuple[Payload, ...] = ()
+    if old is not None:
+        rekey = (N(NotifyType.REKEY_SA, b"", old.protocol_id, old.spi_in),)
+        turn.put_child(old._replace(state=ChildState.REKEYING))
+    transport = (_TRANSPORT,) if config.mode == "transport" else ()
+    payloads = (*rekey, *transport, SA(proposals), Nonce(nonce), *key_exchange, TSi(local), TSr(remote))
+    intent = ChildRequest(command, config, spi, nonce, proposals, group, private, local, remote)
+    turn.request(ike, ExchangeType.CREATE_CHILD_SA, payloads, intent)
+
+
+def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequest) -> None:
+    """Process the answer to CREATE_CHILD_SA (Sections 1.3, 2.8.1, 2.21.3, 2.25)."""
+    payloads = message.payloads
+    old = turn.child(intent.command.spi_in) if isinstance(intent.command, RekeyChild) else None
+    error = first_error(payloads)
+    if error is not None:
+        if old is not None and old.state is ChildState.REKEYING:
+            old = turn.put_child(old._replace(state=ChildState.OPEN))
+        _failed(turn, ike, intent, old, error)
+        return
+    try:
+        # Parse
+        nonce = one(payloads, Nonce, "1.3.1").data
+        key_exchange = maybe(payloads, KE, "1.3.1")
+        # Check
+        agreed = _verify_answer(intent.config, intent.proposals, intent.tsi, intent.tsr, payloads)
+        if isinstance(intent.command, RekeyChild) and old is not None:
+            wide = selectors.is_within(old.local_ts, agreed.tsi) and selectors.is_within(old.remote_ts, agreed.tsr)
+            if not wide:
+                raise TsUnacceptable("the rekeyed Child SA is narrower than the old one", section="2.9.2", field="TS")
+        # Derive
+        g_ir = b""
+        if agreed.suite.group:
+            if key_exchange is None or not key_exchange.group == agreed.suite.group == intent.group:
+                raise InvalidSyntax("KE is not of the group chosen", section="1.3.1", field="KE.group")
+            g_ir = turn.env.crypto.agree(intent.group, intent.private, key_exchange.public)
+    except RemoteProtocolError as failure:
+        if old is not None and old.state is ChildState.REKEYING:
+            turn.put_child(old._replace(state=ChildState.OPEN))
+        _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure)
+        return
+    # State
+    replaces = intent.command.spi_in if isinstance(intent.command, RekeyChild) else b""
+    made = _establish(turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces)
+    if isinstance(intent.command, RekeyChild):
+        _replace(turn, ike, intent, made, old, nonce)
+
+
+def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: ChildSa | None, nonce: bytes) -> None:
+    """A rekey succeeded: delete the old Child SA, or our new one if it lost against the peer's (Section 2.8.1)."""
+    crossing = intent.crossing
+    if crossing is not None and collisions.ours_is_redundant(
+        (intent.nonce, nonce), crossing.nonces, (made.spi_in, made.spi_out), crossing.spis
+    ):
+        turn.put_child(made._replace(keys=None, redundant=True, state=ChildState.REPLACED))
+        if old is not None:
+            turn.put_child(old._replace(state=ChildState.REPLACED))
+        turn.enqueue_first(ike, DeleteChild(made.spi_in))
+        return
+    if crossing is not None and (theirs := turn.child(crossing.spi)) is not None:
+        turn.put_child(theirs._replace(redundant=True, state=ChildState.REPLACED, keys=None))
+    if old is not None and old.state is not ChildState.DELETING:
+        turn.put_child(old._replace(state=ChildState.REPLACED))
+        turn.enqueue_first(ike, DeleteChild(old.spi_in))
+
+
+def _failed(turn: Turn, ike: IkeSa, intent: ChildRequest, old: ChildSa | None, error: N) -> None:
+    """A refusal leaves the IKE SA; some call for another attempt (Sections 1.3, 2.21.3, 2.25)."""
+    command = intent.command
+    what = (
+        f"Child SA {intent.config.name}"
+        if isinstance(command, CreateChild)
+        else f"rekey of Child SA {intent.config.name}"
+    )
+    reason = name(NotifyType, error.type)
+    turn.outputs.append(Failed(what, reason))
+    if intent.crossing is not None or (isinstance(command, RekeyChild) and old is None):
+        return  # The peer's rekey, or its delete, has done it already (Section 2.8.1).
+    if error.type == NotifyType.TEMPORARY_FAILURE:
+        if command.attempt >= turn.env.settings.retry_tries:
+            turn.enqueue(ike, DeleteIke())
+        else:
+            turn.retry_later(command._replace(attempt=command.attempt + 1))
+    elif error.type == NotifyType.INVALID_KE_PAYLOAD:
+        group = int.from_bytes(error.data, "big") if len(error.data) == 2 else 0
+        if not command.group and group in choice.groups_of(intent.proposals):
+            turn.enqueue_first(ike, command._replace(group=group))
+    elif error.type == NotifyType.CHILD_SA_NOT_FOUND and old is not None:
+        turn.remove(old)
+        turn.enqueue_first(ike, CreateChild(old.name))
+
+
+# CREATE_CHILD_SA, responder
+
+
+def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
+    """Answer CREATE_CHILD_SA for a Child SA. Raises RemoteProtocolError where it is refused."""
+    # Parse
+    payloads = message.payloads
+    nonce = one(payloads, Nonce, "1.3.1").data
+    key_exchange = maybe(payloads, KE, "1.3.1")
+    rekey = notification(payloads, NotifyType.REKEY_SA)
+    # Check
+    outstanding = ike.outstanding.intent if ike.outstanding is not None else None
+    if ike.phase is not Phase.ESTABLISHED or isinstance(outstanding, IkeRequest):
+        raise TemporaryFailure("the IKE SA is being rekeyed or closed", section="2.25.2")
+    old = None
+    if rekey is not None:
+        old = turn.child_by_peer(rekey.protocol_id, rekey.spi)
+        if old is None:
+            return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
+        crossed = isinstance(outstanding, ChildRequest) and outstanding.crossing is not None
+        if old.state in (ChildState.DELETING, ChildState.REPLACED) or (old.state is ChildState.REKEYING and crossed):
+            raise TemporaryFailure("the Child SA is being closed", section="2.25.1")
+    limit = turn.env.settings.child_limit
+    if rekey is None and limit and len(turn.children) >= limit:
+        raise NoAdditionalSas(f"an IKE SA has at most {limit} Child SAs here", section="1.3")
+    config, agreed, chosen = _decide(turn, ike, payloads, with_ke=True, old=old)
+    # Derive
+    g_ir = b""
+    reply_ke: tuple[Payload, ...] = ()
+    group = agreed.suite.group
+    if group:
+        if key_exchange is None or key_exchange.group != group:
+            raise InvalidKePayload(f"the group chosen is {group}", section="1.3", data=group.to_bytes(2, "big"))
+        private, public = turn.env.crypto.generate(group, turn.env.random)
+        g_ir = turn.env.crypto.agree(group, private, key_exchange.public)
+        reply_ke = (KE(group, public),)
+    own = turn.env.random(turn.env.settings.nonce_octets)
+    # State
+    replaces = old.spi_in if old is not None else b""
+    reply = _create(turn, ike, config, agreed, chosen, nonce, own, g_ir, replaces)
+    if old is not None:
+        _note_rekey(turn, ike, old, agreed.spi, (nonce, own))
+    # Reply
+    position = next(i for i, payload in enumerate(reply) if type(payload) is SA) + 1
+    return (*reply[:position], Nonce(own), *reply_ke, *reply[position:])
+
+
+def _note_rekey(turn: Turn, ike: IkeSa, old: ChildSa, peer_spi: bytes, nonces: tuple[bytes, bytes]) -> None:
+    """The peer's rekey succeeded. If ours is under way, remember that they crossed (Section 2.8.1)."""
+    made = turn.children[-1]
+    exchange = ike.outstanding
+    if exchange is not None and isinstance(exchange.intent, ChildRequest) and old.state is ChildState.REKEYING:
+        crossing = Crossing(nonces, made.spi_in, (peer_spi, made.spi_in))
+        turn.put(ike._replace(outstanding=exchange._replace(intent=exchange.intent._replace(crossing=crossing))))
+    else:
+        turn.put_child(old._replace(state=ChildState.REPLACED))
+
+
+def protocol_of(message: Message) -> int:
+    """Which protocol an SA payload is for: it tells the kinds of CREATE_CHILD_SA apart (Section 1.3)."""
+    offer = maybe(message.payloads, SA, "1.3")
+    return offer.proposals[0].protocol_id if offer is not None and offer.proposals else ProtocolId.ESP

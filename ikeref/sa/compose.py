@@ -1,0 +1,44 @@
+"""Finding payloads in a message, and what a message must and must not hold (Sections 1.2, 1.3, 2.5)."""
+
+from typing import TypeVar
+
+from ikeref.errors import InvalidSyntax
+from ikeref.registry import NotifyType
+from ikeref.wire import N, Payload
+
+P = TypeVar("P", bound=Payload)
+
+
+def one(payloads: tuple[Payload, ...], kind: type[P], section: str) -> P:
+    """The payload of that class. Raises InvalidSyntax where there is none, or more than one."""
+    found = maybe(payloads, kind, section)
+    if found is None:
+        raise InvalidSyntax(f"the {kind.__name__} payload is missing", section=section, field=kind.__name__)
+    return found
+
+
+def maybe(payloads: tuple[Payload, ...], kind: type[P], section: str) -> P | None:
+    """The payload of that class, or None. Raises InvalidSyntax where there is more than one."""
+    found: P | None = None
+    for payload in payloads:
+        if type(payload) is kind:
+            if found is not None:
+                raise InvalidSyntax(f"more than one {kind.__name__} payload", section=section, field=kind.__name__)
+            found = payload
+    return found
+
+
+def notification(payloads: tuple[Payload, ...], notify: int) -> N | None:
+    """The first notification of that type (Section 3.10)."""
+    for payload in payloads:
+        if type(payload) is N and payload.type == notify:
+            return payload
+    return None
+
+
+def first_error(payloads: tuple[Payload, ...]) -> N | None:
+    """The first error notification: any type below 16384, known or not, fails the request (7296-3.10.1-01)."""
+    for payload in payloads:
+        if type(payload) is N and payload.type < NotifyType.INITIAL_CONTACT:
+            return payload
+    return None

@@ -1,0 +1,32 @@
+"""What a step may use besides its arguments: policy, cryptography, randomness and fresh SPIs."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from ikeref.crypto import Provider
+from ikeref.policy.connections import Connection, Settings
+from ikeref.sa.values import Path
+
+
+class Environment(NamedTuple):
+    """The world outside of a session, as far as a step sees it."""
+
+    crypto: Provider
+    random: Callable[[int], bytes]
+    """That many random octets; fit for nonces and keys (Section 2.10)."""
+    new_spi: Callable[[int], bytes]
+    """An SPI of that many octets (8 or 4), non-zero and not in use at this end (Sections 2.6, 3.3.1)."""
+    settings: Settings
+    connections: tuple[Connection, ...]
+    """What a responder chooses from, in order of preference."""
+    calendar: Callable[[], datetime]
+    """The date, with its time zone: certificates expire (Section 2.15)."""
+
+    def candidates(self, path: Path) -> tuple[Connection, ...]:
+        """The connections that a peer at that address may use; identities narrow them down in IKE_AUTH."""
+        return tuple(
+            connection
+            for connection in self.connections
+            if connection.remote_address in (None, path.remote[0]) and connection.local_address in (None, path.local[0])
+        )

@@ -1,0 +1,104 @@
+"""INFORMATIONAL in both roles: Delete, liveness, notifications (Sections 1.4, 1.4.1, 2.4, 2.21, 2.25)."""
+
+from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
+from ikeref.sa import rekey
+from ikeref.sa.authentication import Reply, is_report
+from ikeref.sa.turn import Turn
+from ikeref.sa.values import (
+    CheckLiveness,
+    ChildSa,
+    ChildState,
+    DeleteChild,
+    DeleteIke,
+    IkeSa,
+    Informational,
+    Phase,
+    Report,
+)
+from ikeref.wire import D, Message, N
+
+_FIRST_AFTER_AUTH = 2
+"""Message ID of the original initiator's first request after IKE_AUTH without EAP (Section 2.2)."""
+
+# Initiator
+
+
+def start(turn: Turn, ike: IkeSa, command: DeleteChild | DeleteIke | CheckLiveness | Report) -> None:
+    """Send INFORMATIONAL."""
+    match command:
+        case DeleteChild():
+            _start_delete(turn, ike, command)
+        case DeleteIke():
+            intent = Informational(command)
+            turn.request(
+                ike._replace(phase=Phase.DELETING, queue=()),
+                ExchangeType.INFORMATIONAL,
+                (D(ProtocolId.IKE, 0, ()),),
+                intent,
+            )
+        case CheckLiveness():
+            turn.request(ike, ExchangeType.INFORMATIONAL, (), Informational(command))
+        case Report():
+            turn.request(ike, ExchangeType.INFORMATIONAL, (N(command.notify),), Informational(command))
+
+
+def _start_delete(turn: Turn, ike: IkeSa, command: DeleteChild) -> None:
+    child = _meant(turn, command.spi_in)
+    if child is not None:
+        command = DeleteChild(child.spi_in, child.protocol_id)
+        turn.put_child(child._replace(state=ChildState.DELETING))
+    elif not command.protocol_id:
+        return  # It went in the meantime, as was wanted.
+    payload = D(command.protocol_id, 4, (command.spi_in,))
+    turn.request(ike, ExchangeType.INFORMATIONAL, (payload,), Informational(command))
+
+
+def _meant(turn: Turn, spi_in: bytes) -> ChildSa | None:
+    """The Child SA of a waiting command."""
+    child = turn.child(spi_in)
+    return child if child is not None and child.state is not ChildState.DELETING else None
+
+
+def receive_response(turn: Turn, ike: IkeSa, intent: Informational) -> None:
+    """Process the answer (Sections 1.4.1, 2.21.3)."""
+    match intent.command:
+        case DeleteChild(spi_in=spi_in):
+            child = turn.child(spi_in)
+            if child is not None:
+                # Both directions, or the inbound one alone where the deletes crossed (Section 1.4.1).
+                turn.remove(child)
+        case DeleteIke():
+            turn.close(ike, "deleted by this end")
+        case Report(notify=notify):
+            turn.close(ike, f"authentication of the responder failed: {name(NotifyType, notify)}")
+        case CheckLiveness():
+            pass
+
+
+# Responder
+
+
+def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
+    """Answer INFORMATIONAL: always, and with Delete payloads where Child SAs are deleted (Sections 1.4, 1.4.1)."""
+    payloads = message.payloads
+    if message.message_id == _FIRST_AFTER_AUTH and not ike.initiator and (notify := is_report(message)):
+        return Reply((), close=f"the initiator says {name(NotifyType, notify)}")
+    deletes = [payload for payload in payloads if type(payload) is D]
+    if any(delete.protocol_id == ProtocolId.IKE for delete in deletes):
+        rekey.promote_candidate(turn, ike)
+        return Reply((), close="deleted by the peer")
+    closed: dict[int, list[bytes]] = {}
+    for delete in deletes:
+        for spi in delete.spis:
+            child = turn.child_by_peer(delete.protocol_id, spi)
+            if child is None:
+                continue
+            if child.state is ChildState.DELETING:
+                turn.close_outbound(child)
+            else:
+                turn.remove(child)
+                closed.setdefault(child.protocol_id, []).append(child.spi_in)
+    for payload in payloads:
+        if type(payload) is N:
+            turn.audit(f"the peer says {name(NotifyType, payload.type)}")
+    return Reply(tuple(D(protocol, 4, tuple(spis)) for protocol, spis in closed.items()))

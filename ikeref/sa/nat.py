@@ -1,0 +1,36 @@
+"""Finding out whether a NAT stands between the ends (Section 2.23)."""
+
+import hashlib
+from ipaddress import ip_address
+
+from ikeref.registry import NotifyType
+from ikeref.sa.values import Address, Path
+from ikeref.wire import N, Payload
+
+
+def digest(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
+    """SHA-1 of the SPIs, the IP address and the port, as they stand in this message. 20 octets."""
+    host, port = address
+    octets = spi_i + spi_r + ip_address(host).packed + port.to_bytes(2, "big")
+    return hashlib.sha1(octets, usedforsecurity=False).digest()
+
+
+def notifications(spi_i: bytes, spi_r: bytes, path: Path, *, pretend: bool = False) -> tuple[N, N]:
+    """What tells the peer our view of both addresses; `pretend` makes ours wrong, so that a NAT is seen."""
+    source = bytes(20) if pretend else digest(spi_i, spi_r, path.local)
+    return (
+        N(NotifyType.NAT_DETECTION_SOURCE_IP, source),
+        N(NotifyType.NAT_DETECTION_DESTINATION_IP, digest(spi_i, spi_r, path.remote)),
+    )
+
+
+def detect(payloads: tuple[Payload, ...], spi_i: bytes, spi_r: bytes, path: Path) -> tuple[bool, bool]:
+    """Whether a NAT stands before us, and before the peer; no NAT where the peer does not take part.
+
+    There can be several source digests, of a sender that does not know its address; one that matches is enough.
+    """
+    sources = [p.data for p in payloads if type(p) is N and p.type == NotifyType.NAT_DETECTION_SOURCE_IP]
+    destinations = [p.data for p in payloads if type(p) is N and p.type == NotifyType.NAT_DETECTION_DESTINATION_IP]
+    local = bool(destinations) and digest(spi_i, spi_r, path.local) not in destinations
+    remote = bool(sources) and digest(spi_i, spi_r, path.remote) not in sources
+    return local, remote

@@ -1,0 +1,100 @@
+"""What a step tells its caller to do, or that happened (outputs are values; nothing in the core acts)."""
+
+from typing import NamedTuple
+
+from ikeref.crypto import IkeKeys, Suite
+from ikeref.policy.identities import Identity
+from ikeref.sa.values import ChildSa, Path, Session
+from ikeref.wire import Message
+
+
+class Transmit(NamedTuple):
+    """Send a datagram."""
+
+    datagram: bytes
+    """With its non-ESP marker where the path wants one; a NAT keepalive is the single octet 0xff (Section 2.23)."""
+    path: Path
+    message: Message | None
+    """The same in clear; None for a keepalive."""
+    again: bool = False
+    """A retransmission, or a response replayed: identical to what was sent before (Section 2.1)."""
+
+
+class Received(NamedTuple):
+    """A message was accepted for processing: new, and verified where it was protected."""
+
+    message: Message
+    path: Path
+
+
+class Replayed(NamedTuple):
+    """A request came again and its response was sent again (Section 2.1)."""
+
+    message: Message
+
+
+class NewKeys(NamedTuple):
+    """An IKE SA has keys. For key logs only."""
+
+    spi_i: bytes
+    spi_r: bytes
+    suite: Suite
+    keys: IkeKeys
+
+
+class Install(NamedTuple):
+    """Open one direction of a Child SA: inbound before the peer can send, outbound once it can receive (2.8)."""
+
+    inbound: bool
+    child: ChildSa
+    """With its keys."""
+    path: Path
+
+
+class Remove(NamedTuple):
+    """Close one direction of a Child SA (Section 1.4.1)."""
+
+    inbound: bool
+    child: ChildSa
+
+
+class Established(NamedTuple):
+    """An IKE SA is up and the peer authenticated, or it succeeded another one."""
+
+    spi_i: bytes
+    spi_r: bytes
+    peer: Identity
+    succeeds: bytes = b""
+    """Our SPI of the IKE SA that it replaces; empty for a first one."""
+
+
+class Closed(NamedTuple):
+    """An IKE SA is gone."""
+
+    spi_i: bytes
+    spi_r: bytes
+    reason: str
+
+
+class Failed(NamedTuple):
+    """A command came to nothing, the IKE SA lives on."""
+
+    what: str
+    reason: str
+
+
+class Audit(NamedTuple):
+    """Something that an operator may want to know; it changed nothing."""
+
+    reason: str
+    spi: bytes = b""
+
+
+Output = Transmit | Received | Replayed | NewKeys | Install | Remove | Established | Closed | Failed | Audit
+
+
+class Step(NamedTuple):
+    """The result of a step: the session as it is now, None where nothing is left of it, and what to do."""
+
+    session: Session | None
+    outputs: tuple[Output, ...]

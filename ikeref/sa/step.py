@@ -1,0 +1,291 @@
+"""`step`: what a session becomes by one input, and what is to be done (Sections 2.1 to 2.3, 2.21, 2.25).
+
+A function of values: the same session, input, time and environment give the same step. What must not happen is a
+`LocalProtocolError` (the caller's fault, nothing has changed) or `Dropped` (the datagram changes nothing).
+"""
+
+from typing import NamedTuple, assert_never
+
+from ikeref import wire
+from ikeref.crypto import envelope
+from ikeref.errors import Dropped, InvalidSyntax, LocalProtocolError, RemoteProtocolError
+from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
+from ikeref.sa import authentication, child, informational, initial, rekey, timers, window
+from ikeref.sa.authentication import Reply
+from ikeref.sa.compose import notification
+from ikeref.sa.environment import Environment
+from ikeref.sa.outputs import Failed, Received, Step
+from ikeref.sa.turn import Turn
+from ikeref.sa.values import (
+    Authentication,
+    CheckLiveness,
+    ChildRequest,
+    ChildState,
+    Command,
+    CreateChild,
+    DeleteChild,
+    DeleteIke,
+    IkeRequest,
+    IkeSa,
+    Informational,
+    Initial,
+    Path,
+    Phase,
+    RekeyChild,
+    RekeyIke,
+    Report,
+    Session,
+)
+from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, N
+from ikeref.wire.header import Header
+
+
+class Datagram(NamedTuple):
+    """Octets that came in, without non-ESP marker."""
+
+    octets: bytes
+    path: Path
+
+
+class Tick(NamedTuple):
+    """Time has passed; see `timers.deadline`."""
+
+
+Input = Datagram | Command | Tick
+
+
+def step(session: Session, what: Input, now: float, env: Environment) -> Step:
+    """Advance a session by one input at time `now` (seconds of any clock that doesn't go back).
+
+    Raises Dropped for a datagram that changes nothing, LocalProtocolError for a command that is not allowed now.
+    """
+    turn = Turn(session, now, env)
+    match what:
+        case Datagram():
+            _receive(turn, what)
+        case Tick():
+            timers.tick(turn)
+        case _:
+            _command(turn, what)
+    _pump(turn)
+    return turn.finish()
+
+
+# Datagrams
+
+
+def _receive(turn: Turn, what: Datagram) -> None:
+    # Parse
+    header = wire.peek(what.octets)
+    ike = turn.ike(header.spi_r if header.flags & FLAG_INITIATOR else header.spi_i)
+    # Check
+    if ike is None or bool(header.flags & FLAG_INITIATOR) == ike.initiator:
+        raise Dropped("no IKE SA has these SPIs and this direction", section="2.6")
+    if header.exchange_type == ExchangeType.IKE_SA_INIT:
+        _receive_initial(turn, ike, header, what)
+        return
+    if ike.keys is None or (header.spi_i, header.spi_r) != (ike.spi_i, ike.spi_r):
+        raise Dropped("no IKE SA has these SPIs", section="2.6")
+    if header.flags & FLAG_RESPONSE:
+        _receive_response(turn, ike, header, what)
+    else:
+        _receive_request(turn, ike, header, what)
+
+
+def _receive_initial(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> None:
+    if not header.flags & FLAG_RESPONSE:
+        raise Dropped("an IKE_SA_INIT request with our SPI in it", section="2.6")
+    try:
+        message = wire.decode(what.octets)
+    except RemoteProtocolError as error:
+        raise Dropped(f"IKE_SA_INIT response ignored: {error}", section="2.21.1") from error
+    initial.receive_response(turn, ike, message, what.octets, what.path)
+
+
+def _open(turn: Turn, ike: IkeSa, what: Datagram) -> Message:
+    """Verify and decrypt. Raises Dropped for what isn't authentic, RemoteProtocolError for what is, and malformed."""
+    assert ike.keys is not None
+    assert ike.suite is not None
+    keys = ike.keys
+    sk_e, sk_a = (keys.sk_er, keys.sk_ar) if ike.initiator else (keys.sk_ei, keys.sk_ai)
+    try:
+        outer = wire.decode(what.octets)
+    except RemoteProtocolError as error:
+        raise Dropped(f"not authentic: {error.reason}", section="2.21.4", offset=error.offset) from error
+    if not outer.payloads or type(outer.payloads[-1]) is not wire.SK:
+        raise Dropped("not protected, though this IKE SA has keys", section="2.21.4")
+    return envelope.unprotect(turn.env.crypto, ike.suite, sk_e, sk_a, what.octets, outer).message
+
+
+def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> None:
+    # Parse
+    broken: RemoteProtocolError | None = None
+    try:
+        message = _open(turn, ike, what)
+    except RemoteProtocolError as error:
+        broken = error
+        message = Message(
+            header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
+        )
+    # Check
+    position = window.request_position(header.message_id, ike.expected)
+    if position is window.Position.AGAIN and ike.answer is not None:
+        turn.replay(message, ike.answer, what.path)
+        return
+    if position is not window.Position.NEW or ike.phase is Phase.CLOSED:
+        raise Dropped(f"message ID {header.message_id} is outside the window", section="2.3", field="Message ID")
+    if ike.phase is Phase.INIT_SENT or ike.phase is Phase.AUTH_SENT:
+        raise Dropped("a request of a responder that isn't authenticated", section="1.2")
+    if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:
+        raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1.2", field="Exchange Type")
+    # State
+    turn.outputs.append(Received(message, what.path))
+    ike = turn.put(ike._replace(heard=turn.now, path=what.path if _follows(ike) else ike.path))
+    reply = _answer(turn, ike, message, broken)
+    # Reply
+    after = turn.ike(ike.spi)
+    assert after is not None
+    after = turn.respond(after, message, reply.payloads, what.path)
+    if reply.close:
+        turn.close(after, reply.close, linger=True)
+
+
+def _follows(ike: IkeSa) -> bool:
+    """Whether the peer's address may change: it goes to port 4500, or a NAT gives it another (Section 2.23)."""
+    return ike.phase is Phase.HALF_OPEN or ike.nat_remote
+
+
+def _answer(turn: Turn, ike: IkeSa, message: Message, broken: RemoteProtocolError | None) -> Reply:
+    """What a request is answered with. A request that fails has changed nothing (Section 2.21)."""
+    saved, count = turn.session(), len(turn.outputs)
+    try:
+        if broken is not None:
+            raise broken
+        return _respond(turn, ike, message)
+    except RemoteProtocolError as error:
+        turn.restore(saved, count)
+        turn.audit(f"request refused: {error}", ike.spi)
+        fatal = error.notify == NotifyType.INVALID_SYNTAX or ike.phase is Phase.HALF_OPEN
+        return Reply((N(error.notify, error.data),), close=f"malformed request: {error.reason}" if fatal else "")
+
+
+def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
+    if ike.phase is Phase.HALF_OPEN:
+        return authentication.respond(turn, ike, message)
+    match message.exchange_type:
+        case ExchangeType.CREATE_CHILD_SA:
+            if child.protocol_of(message) == ProtocolId.IKE:
+                return Reply(rekey.respond(turn, ike, message))
+            return Reply(child.respond(turn, ike, message))
+        case ExchangeType.INFORMATIONAL:
+            return informational.respond(turn, ike, message)
+        case _:
+            exchange = name(ExchangeType, message.exchange_type)
+            raise InvalidSyntax(f"{exchange} has no place here", section="1.3", field="Exchange Type")
+
+
+def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> None:
+    # Check
+    exchange = ike.outstanding
+    if exchange is None or not window.answers(header.message_id, exchange.message_id):
+        raise Dropped("no request of ours is waiting for this response", section="2.1", field="Message ID")
+    if exchange.message.exchange_type != header.exchange_type:
+        raise Dropped("the response is of another exchange than the request", section="2.1", field="Exchange Type")
+    # Parse
+    broken = ""
+    try:
+        message = _open(turn, ike, what)
+        if notification(message.payloads, NotifyType.INVALID_SYNTAX) is not None:
+            broken = "the peer found our request malformed"
+    except RemoteProtocolError as error:
+        broken = f"malformed response: {error}"
+        message = Message(
+            header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
+        )
+    # State
+    turn.outputs.append(Received(message, what.path))
+    ike = turn.put(ike._replace(outstanding=None, heard=turn.now))
+    if broken:
+        # Fatal at both ends (Section 2.21.3), and no answer to a response (Section 2.21).
+        turn.close(ike, broken)
+        return
+    match exchange.intent:
+        case Authentication() as intent:
+            authentication.receive_response(turn, ike, message, intent)
+        case ChildRequest() as intent:
+            child.receive_response(turn, ike, message, intent)
+        case IkeRequest() as intent:
+            rekey.receive_response(turn, ike, message, intent)
+        case Informational() as intent:
+            informational.receive_response(turn, ike, intent)
+        case Initial():
+            raise Dropped("IKE_SA_INIT is not answered under protection", section="1.2")
+        case _:
+            assert_never(exchange.intent)
+
+
+# Commands
+
+
+def _command(turn: Turn, command: Command) -> None:
+    """Take a command in; it starts as soon as the window has room (Section 2.3)."""
+    ike = turn.current
+    if ike is None or ike.phase is not Phase.ESTABLISHED:
+        raise LocalProtocolError("the IKE SA is not established", section="1.3")
+    if command in ike.queue:
+        raise LocalProtocolError("that is waiting to be done already", section="2.3")
+    match command:
+        case CreateChild(name=wanted):
+            if not any(config.name == wanted for config in turn.connection.children):
+                known = ", ".join(config.name for config in turn.connection.children) or "none"
+                raise LocalProtocolError(f"no Child SA {wanted!r} is configured; there are: {known}", section="1.3.1")
+        case RekeyChild(spi_in=spi):
+            sa = turn.child(spi)
+            if sa is None or sa.state is not ChildState.OPEN:
+                raise LocalProtocolError(f"no open Child SA has the inbound SPI {spi.hex()}", section="1.3.3")
+        case DeleteChild(spi_in=spi):
+            sa = turn.child(spi)
+            if sa is None or sa.state is ChildState.DELETING:
+                raise LocalProtocolError(f"no Child SA to delete has the inbound SPI {spi.hex()}", section="1.4.1")
+        case RekeyIke() | DeleteIke() | CheckLiveness() | Report():
+            pass
+        case _:
+            assert_never(command)
+    turn.enqueue(ike, command)
+
+
+def _pump(turn: Turn) -> None:
+    """Start what waits, as far as windows have room."""
+    for spi in [ike.spi for ike in turn.ikes]:
+        ike = turn.ike(spi)
+        while ike is not None and ike.queue and ike.outstanding is None and _may_start(turn, ike):
+            command, *rest = ike.queue
+            ike = turn.put(ike._replace(queue=tuple(rest)))
+            _start(turn, ike, command)
+            ike = turn.ike(spi)
+
+
+def _may_start(turn: Turn, ike: IkeSa) -> bool:
+    """An IKE SA that was rekeyed waits with its Delete until the peer's redundant successor is gone.
+
+    Else the peer, which has yet to learn of that one by a retransmission on the old IKE SA, would never delete it.
+    """
+    if ike.phase is Phase.ESTABLISHED:
+        return True
+    redundant = any(other.redundant and not other.initiator and other.phase is Phase.REKEYED for other in turn.ikes)
+    return ike.phase is Phase.REKEYED and (ike.redundant or not redundant)
+
+
+def _start(turn: Turn, ike: IkeSa, command: Command) -> None:
+    try:
+        match command:
+            case CreateChild() | RekeyChild():
+                child.start(turn, ike, command)
+            case RekeyIke():
+                rekey.start(turn, ike, command)
+            case DeleteChild() | DeleteIke() | CheckLiveness() | Report():
+                informational.start(turn, ike, command)
+            case _:
+                assert_never(command)
+    except LocalProtocolError as error:
+        turn.outputs.append(Failed(type(command).__name__, error.reason))

@@ -1,0 +1,130 @@
+"""What falls due by itself: retransmission, expiry, liveness, keepalives (Sections 2.1, 2.4, 2.8, 2.23, 2.25)."""
+
+from ikeref.policy.connections import Settings
+from ikeref.sa import rekey, window
+from ikeref.sa.turn import Turn
+from ikeref.sa.values import (
+    CheckLiveness,
+    ChildState,
+    DeleteIke,
+    IkeSa,
+    Informational,
+    Phase,
+    RekeyChild,
+    RekeyIke,
+    Session,
+)
+
+NEVER = float("inf")
+
+
+def deadline(session: Session, settings: Settings) -> float:
+    """When a session wants its next Tick, in seconds of the caller's clock; infinity for never."""
+    due = NEVER
+    for ike in session.ikes:
+        if ike.outstanding is not None:
+            due = min(due, ike.outstanding.deadline)
+        if ike.expires:
+            due = min(due, ike.expires)
+        if ike.handshake is not None and ike.handshake.expires:
+            due = min(due, ike.handshake.expires)
+        if ike.phase is Phase.ESTABLISHED:
+            due = min(due, _established_deadline(ike, settings))
+    for retry in session.retries:
+        due = min(due, retry.due)
+    if settings.rekey_child_seconds:
+        for child in session.children:
+            if child.state is ChildState.OPEN:
+                due = min(due, child.created + settings.rekey_child_seconds)
+    return due
+
+
+def _established_deadline(ike: IkeSa, settings: Settings) -> float:
+    due = NEVER
+    if settings.keepalive_seconds and ike.nat_local:
+        due = min(due, ike.sent + settings.keepalive_seconds)
+    if ike.outstanding is None:
+        if settings.liveness_seconds:
+            due = min(due, ike.heard + settings.liveness_seconds)
+        if settings.rekey_ike_seconds:
+            due = min(due, ike.created + settings.rekey_ike_seconds)
+    return due
+
+
+def tick(turn: Turn) -> None:
+    """Do all that is due by now."""
+    now = turn.now
+    due = tuple(retry for retry in turn.retries if retry.due <= now)
+    if due:
+        turn.retries = tuple(retry for retry in turn.retries if retry.due > now)
+        for retry in due:
+            if (current := turn.current) is not None:
+                turn.enqueue(current, retry.command)
+    for ike in turn.ikes:
+        _tick_ike(turn, ike)
+    _rekey_children(turn)
+
+
+def _tick_ike(turn: Turn, ike: IkeSa) -> None:
+    now, settings = turn.now, turn.env.settings
+    if ike.expires and ike.expires <= now:
+        _expire(turn, ike)
+        return
+    if ike.handshake is not None and ike.handshake.expires and ike.handshake.expires <= now:
+        turn.close(ike, "the initiator did not go on to IKE_AUTH")
+        return
+    if ike.outstanding is not None and ike.outstanding.deadline <= now:
+        _retransmit(turn, ike)
+        return
+    if ike.phase is not Phase.ESTABLISHED:
+        return
+    if settings.keepalive_seconds and ike.nat_local and ike.sent + settings.keepalive_seconds <= now:
+        turn.keepalive(ike)
+        ike = turn.put(ike._replace(sent=now))
+    if ike.outstanding is None and not ike.queue:
+        if settings.rekey_ike_seconds and ike.created + settings.rekey_ike_seconds <= now:
+            turn.enqueue(ike, RekeyIke())
+        elif settings.liveness_seconds and ike.heard + settings.liveness_seconds <= now:
+            turn.enqueue(ike, CheckLiveness())
+
+
+def _rekey_children(turn: Turn) -> None:
+    seconds, current = turn.env.settings.rekey_child_seconds, turn.current
+    if not seconds or current is None:
+        return
+    for child in turn.children:
+        command = RekeyChild(child.spi_in)
+        if child.state is ChildState.OPEN and child.created + seconds <= turn.now and command not in current.queue:
+            current = turn.enqueue(current, command)
+
+
+def _expire(turn: Turn, ike: IkeSa) -> None:
+    """A closed IKE SA is forgotten; one whose Delete by the peer never came is deleted by us (Section 2.8)."""
+    if ike.phase is Phase.CLOSED:
+        turn.ikes = tuple(other for other in turn.ikes if other.spi != ike.spi)
+    else:
+        turn.enqueue(ike._replace(expires=0.0), DeleteIke())
+
+
+def _retransmit(turn: Turn, ike: IkeSa) -> None:
+    """Send the same octets again, or give the peer up (Sections 2.1, 2.4)."""
+    settings, exchange = turn.env.settings, ike.outstanding
+    assert exchange is not None
+    if exchange.transmissions > settings.retransmit_tries:
+        _give_up(turn, ike)
+        return
+    count = exchange.transmissions + 1
+    wait = window.wait(count, settings.retransmit_initial_seconds, settings.retransmit_base)
+    turn.put(ike._replace(outstanding=exchange._replace(transmissions=count, deadline=turn.now + wait), sent=turn.now))
+    turn.transmit(ike.path, exchange.datagram, exchange.message, again=True)
+
+
+def _give_up(turn: Turn, ike: IkeSa) -> None:
+    """The peer is dead as far as this IKE SA goes; all its state is discarded (Section 2.4)."""
+    rekey.promote_candidate(turn, ike)
+    hint = ike.handshake.hint if ike.handshake is not None else ""
+    reason = "the peer does not answer" + (f"; it said, unauthenticated: {hint}" if hint else "")
+    deleting = ike.outstanding is not None and isinstance(ike.outstanding.intent, Informational)
+    if deleting and ike.phase is Phase.DELETING:
+        reason = f"deleted by this end; {reason}"
+    turn.close(turn.ike(ike.spi) or ike, reason)

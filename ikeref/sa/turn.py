@@ -1,0 +1,248 @@
+"""The workbench of one step: the session being changed, and what is to go out.
+
+`step` is a function of values; within it a `Turn` holds the parts that handlers replace. It lives for one step only.
+"""
+
+from ikeref.crypto import IkeKeys, Suite, envelope
+from ikeref.errors import LocalProtocolError
+from ikeref.policy.choice import is_aead
+from ikeref.policy.identities import Identity
+from ikeref.registry import Encr, ExchangeType
+from ikeref.sa import window
+from ikeref.sa.environment import Environment
+from ikeref.sa.outputs import Audit, Closed, Install, NewKeys, Output, Remove, Replayed, Step, Transmit
+from ikeref.sa.values import (
+    Answer,
+    ChildSa,
+    Command,
+    Exchange,
+    IkeSa,
+    Intent,
+    Path,
+    Phase,
+    Retry,
+    Session,
+)
+from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, Payload
+from ikeref.wire.encapsulation import KEEPALIVE, wrap
+
+
+class Turn:
+    """One step in the making."""
+
+    __slots__ = ("children", "connection", "env", "ikes", "now", "outputs", "peer", "retries")
+
+    def __init__(self, session: Session, now: float, env: Environment) -> None:
+        self.env = env
+        self.now = now
+        self.connection, self.ikes, self.children, self.peer, self.retries = session
+        self.outputs: list[Output] = []
+
+    def finish(self) -> Step:
+        """The session as it is now, and the outputs."""
+        return Step(self.session() if self.ikes else None, tuple(self.outputs))
+
+    def session(self) -> Session:
+        """The session as it is now."""
+        return Session(self.connection, self.ikes, self.children, self.peer, self.retries)
+
+    def restore(self, session: Session, outputs: int) -> None:
+        """Back to a session, and to so many outputs: a request that failed has changed nothing."""
+        self.connection, self.ikes, self.children, self.peer, self.retries = session
+        del self.outputs[outputs:]
+
+    # IKE SAs
+
+    def ike(self, spi: bytes) -> IkeSa | None:
+        """The IKE SA with that SPI of ours."""
+        for ike in self.ikes:
+            if ike.spi == spi:
+                return ike
+        return None
+
+    def put(self, ike: IkeSa) -> IkeSa:
+        """Store an IKE SA, the newest last, in place of the one with the same SPI of ours."""
+        spi = ike.spi
+        for index, other in enumerate(self.ikes):
+            if other.spi == spi:
+                self.ikes = (*self.ikes[:index], ike, *self.ikes[index + 1 :])
+                return ike
+        self.ikes = (*self.ikes, ike)
+        return ike
+
+    @property
+    def current(self) -> IkeSa | None:
+        """The IKE SA that controls the Child SAs."""
+        return self.session().current
+
+    def close(self, ike: IkeSa, reason: str, *, linger: bool = False) -> None:
+        """End an IKE SA; with the last one that could control them, all Child SAs (Section 1.4.1).
+
+        With `linger` it still replays its last response for a while.
+        """
+        if linger and self.env.settings.closed_linger_seconds > 0:
+            expires = self.now + self.env.settings.closed_linger_seconds
+            self.put(ike._replace(phase=Phase.CLOSED, outstanding=None, queue=(), handshake=None, expires=expires))
+        else:
+            self.ikes = tuple(other for other in self.ikes if other.spi != ike.spi)
+        self.outputs.append(Closed(ike.spi_i, ike.spi_r, reason))
+        if all(other.phase >= Phase.REKEYED or other.redundant for other in self.ikes):
+            for child in self.children:
+                self.remove(child)
+            self.retries = ()
+
+    # Child SAs
+
+    def child(self, spi_in: bytes) -> ChildSa | None:
+        """The Child SA with that inbound SPI."""
+        for child in self.children:
+            if child.spi_in == spi_in:
+                return child
+        return None
+
+    def child_by_peer(self, protocol_id: int, spi_out: bytes) -> ChildSa | None:
+        """The Child SA with that outbound SPI: the one that the peer names (Section 1.4.1)."""
+        for child in self.children:
+            if child.spi_out == spi_out and child.protocol_id == protocol_id:
+                return child
+        return None
+
+    def put_child(self, child: ChildSa) -> ChildSa:
+        """Store a Child SA in place of the one with the same inbound SPI."""
+        for index, other in enumerate(self.children):
+            if other.spi_in == child.spi_in:
+                self.children = (*self.children[:index], child, *self.children[index + 1 :])
+                return child
+        self.children = (*self.children, child)
+        return child
+
+    def install(self, child: ChildSa, path: Path, *, outbound: bool = True) -> None:
+        """Open a new Child SA: inbound first, then outbound unless that is deferred (Section 2.8)."""
+        self.outputs.append(Install(True, child, path))
+        if outbound:
+            self.outputs.append(Install(False, child, path))
+            self.put_child(child._replace(keys=None))
+        else:
+            self.put_child(child._replace(outbound=False))
+
+    def remove(self, child: ChildSa) -> None:
+        """Close what is open of a Child SA, and forget it."""
+        if child.outbound:
+            self.outputs.append(Remove(False, child))
+        if child.inbound:
+            self.outputs.append(Remove(True, child))
+        self.children = tuple(other for other in self.children if other.spi_in != child.spi_in)
+        self._open_outbound(child.spi_in)
+
+    def close_outbound(self, child: ChildSa) -> None:
+        """Close the outbound direction; the inbound one waits for the peer's response (Section 1.4.1)."""
+        if child.outbound:
+            self.outputs.append(Remove(False, child))
+            self.outputs.append(Audit("Child SA is half closed, its deletes crossed (Section 1.4.1)", child.spi_in))
+            self.put_child(child._replace(outbound=False))
+        self._open_outbound(child.spi_in)
+
+    def _open_outbound(self, replaced: bytes) -> None:
+        """Send on what replaced a Child SA: its initiator, too, has it now (Section 2.8, case 2)."""
+        for child in self.children:
+            if child.replaces == replaced and child.keys is not None and not child.redundant:
+                ike = self.current or self.ikes[-1]
+                self.outputs.append(Install(False, child, ike.path))
+                self.put_child(child._replace(outbound=True, keys=None))
+
+    # Messages
+
+    def transmit(self, path: Path, datagram: bytes, message: Message, *, again: bool = False) -> None:
+        """Send a message, behind a non-ESP marker where the path wants one (Section 2.23)."""
+        marked = wrap(datagram) if path.encapsulated else datagram
+        self.outputs.append(Transmit(marked, path, message, again))
+
+    def keepalive(self, ike: IkeSa) -> None:
+        """Keep a NAT's mapping alive (Section 2.23)."""
+        self.outputs.append(Transmit(KEEPALIVE, ike.path, None))
+
+    def replay(self, request: Message, answer: Answer, path: Path) -> None:
+        """Send a response again, because its request came again (Section 2.1)."""
+        self.outputs.append(Replayed(request))
+        self.transmit(path, answer.datagram, answer.message, again=True)
+
+    def seal(self, ike: IkeSa, message: Message) -> bytes:
+        """The octets of a message, protected by the keys of the IKE SA (Section 3.14).
+
+        The IV is a counter where the cipher wants one, else it can't be foretold (Section 3.14, RFC 5282 section 3.1).
+        """
+        keys, suite = ike.keys, ike.suite
+        assert keys is not None
+        assert suite is not None
+        crypto = self.env.crypto
+        size = crypto.iv_size(suite)
+        counts = suite.encr == Encr.AES_CTR or is_aead(suite.encr)
+        iv = ike.sealed.to_bytes(size) if counts else self.env.random(size)
+        sk_e, sk_a = (keys.sk_ei, keys.sk_ai) if ike.initiator else (keys.sk_er, keys.sk_ar)
+        return envelope.protect(crypto, suite, sk_e, sk_a, message, iv)
+
+    def announce_keys(self, spi_i: bytes, spi_r: bytes, suite: Suite, keys: IkeKeys) -> None:
+        """Tell key logs."""
+        self.outputs.append(NewKeys(spi_i, spi_r, suite, keys))
+
+    def request(self, ike: IkeSa, exchange_type: ExchangeType, payloads: tuple[Payload, ...], intent: Intent) -> IkeSa:
+        """Send a protected request; the IKE SA as it waits for the response."""
+        if window.exhausted(ike.next_request):
+            raise LocalProtocolError("the message IDs of this IKE SA are used up", section="2.2")
+        flags = FLAG_INITIATOR if ike.initiator else 0
+        message = Message(ike.spi_i, ike.spi_r, exchange_type, flags, ike.next_request, payloads)
+        datagram = self.seal(ike, message)
+        return self.send_request(ike._replace(sealed=ike.sealed + 1), message, datagram, intent)
+
+    def send_request(self, ike: IkeSa, message: Message, datagram: bytes, intent: Intent) -> IkeSa:
+        """Send a request and remember it until its response comes."""
+        settings = self.env.settings
+        deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
+        exchange = Exchange(message.message_id, message, datagram, intent, deadline)
+        ike = ike._replace(outstanding=exchange, next_request=message.message_id + 1, sent=self.now)
+        self.transmit(ike.path, datagram, message)
+        return self.put(ike)
+
+    def respond(self, ike: IkeSa, request: Message, payloads: tuple[Payload, ...], path: Path) -> IkeSa:
+        """Send the response to a request, and keep it for retransmissions."""
+        flags = FLAG_RESPONSE | (FLAG_INITIATOR if ike.initiator else 0)
+        message = Message(ike.spi_i, ike.spi_r, request.exchange_type, flags, request.message_id, payloads)
+        datagram = self.seal(ike, message)
+        ike = ike._replace(
+            answer=Answer(message, datagram),
+            expected=request.message_id + 1,
+            sealed=ike.sealed + 1,
+            sent=self.now,
+        )
+        self.transmit(path, datagram, message)
+        return self.put(ike)
+
+    # Commands
+
+    def enqueue(self, ike: IkeSa, command: Command) -> IkeSa:
+        """Let a command wait until the window has room (Section 2.3)."""
+        return self.put(ike._replace(queue=(*ike.queue, command)))
+
+    def enqueue_first(self, ike: IkeSa, command: Command) -> IkeSa:
+        """Let a command be the next to start."""
+        return self.put(ike._replace(queue=(command, *ike.queue)))
+
+    def retry_later(self, command: Command) -> None:
+        """Try a command again, after a while and a random part of it (Sections 2.8.1, 2.25)."""
+        jitter = self.env.random(1)[0] / 256
+        due = self.now + self.env.settings.retry_seconds * (1 + jitter)
+        self.retries = (*self.retries, Retry(due, command))
+
+    def audit(self, reason: str, spi: bytes = b"") -> None:
+        """Tell whoever watches."""
+        self.outputs.append(Audit(reason, spi))
+
+    @property
+    def patience(self) -> float:
+        """Seconds until the peer has given up on any request of its own, if its settings are like ours."""
+        settings = self.env.settings
+        return window.patience(settings.retransmit_initial_seconds, settings.retransmit_base, settings.retransmit_tries)
+
+    def authenticated(self, peer: Identity) -> None:
+        """The peer has proved who it is."""
+        self.peer = peer

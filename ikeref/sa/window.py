@@ -1,0 +1,48 @@
+"""Message IDs and retransmission: the decision kernels (Sections 2.1 to 2.3).
+
+Plain functions of numbers. `ikeref.sa.step` asks them about every protected message.
+"""
+
+from enum import IntEnum
+
+LAST_MESSAGE_ID = 0xFFFFFFFF
+
+
+class Position(IntEnum):
+    """Where a message ID lies."""
+
+    NEW = 1
+    """The next request: process it."""
+    AGAIN = 2
+    """The request answered last: send the same response (7296-2.1)."""
+    OUTSIDE = 3
+    """Neither: of the past, or beyond the window (Section 2.3)."""
+
+
+def request_position(message_id: int, expected: int) -> Position:
+    """Where the message ID of a request lies, if the next one is `expected` and one response is kept (Section 2.3)."""
+    if message_id == expected:
+        return Position.NEW
+    if message_id == expected - 1:
+        return Position.AGAIN
+    return Position.OUTSIDE
+
+
+def answers(message_id: int, outstanding: int | None) -> bool:
+    """Whether a response belongs to the request that is unanswered; to none, it is to be ignored (Section 2.1)."""
+    return outstanding is not None and message_id == outstanding
+
+
+def exhausted(next_request: int) -> bool:
+    """Whether no message ID is left: the IKE SA has to be closed or rekeyed before (Section 2.2)."""
+    return next_request > LAST_MESSAGE_ID
+
+
+def wait(transmissions: int, initial: float, base: float) -> float:
+    """Seconds from the n-th transmission (1 is the first) to the next, growing exponentially (Section 2.1)."""
+    return float(initial * base ** (transmissions - 1))
+
+
+def patience(initial: float, base: float, tries: int) -> float:
+    """Seconds from a request to giving up on its response (Section 2.4)."""
+    return sum(wait(n, initial, base) for n in range(1, tries + 2))
