@@ -146,6 +146,8 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "half_open_limit": (1, 1_000_000),
     "cookie_threshold": (0, 1_000_000),
     "cookie_secret_seconds": (1, 86400),
+    "unprotected_answers_per_second": (1, 1_000_000),
+    "child_limit": (0, 1_000_000),
     "initial_rounds": (2, 100),
     "retry_seconds": (0.01, 3600),
     "retry_tries": (0, 1000),

@@ -50,7 +50,7 @@ class Connection:
     children: tuple[ChildConfig, ...] = ()
     """The first that has `start` is created by IKE_AUTH, further ones by CREATE_CHILD_SA."""
     local_address: str | None = None
-    """Numeric IPv4 or IPv6 address; None: any address of this end."""
+    """Numeric IPv4 or IPv6 address; None: the one from which `remote_address` is reached."""
     remote_address: str | None = None
     """Numeric address of the peer; None: any peer, so this end can only respond."""
     local_port: int = 500
@@ -82,6 +82,10 @@ class Settings:
     """From this many half-open IKE SAs on a COOKIE is demanded; 0: always (Section 2.6)."""
     cookie_secret_seconds: float = 120.0
     """How long a secret makes cookies; the one before it stays valid for as long again (Section 2.6)."""
+    unprotected_answers_per_second: float = 100.0
+    """Answers outside of any IKE SA at most: COOKIE, INVALID_IKE_SPI and the like (Sections 2.6 and 2.21.4)."""
+    child_limit: int = 0
+    """Child SAs of one IKE SA at most, beyond which NO_ADDITIONAL_SAS answers (Section 1.3); 0: any number."""
     initial_rounds: int = 6
     """How often an IKE_SA_INIT is sent anew for COOKIE and INVALID_KE_PAYLOAD before giving up (Section 2.6.1)."""
     liveness_seconds: float = 0.0

@@ -1,0 +1,276 @@
+"""One endpoint on UDP: ports 500 and 4500 or any others, IPv4 and IPv6 (Sections 2, 2.11 and 2.23).
+
+The endpoint decides, the node acts: it hands over datagrams and the time, sends what comes out, arms one timer, keeps
+the data plane up to date and tells its observers. Sockets are bound to one address each and never to a wildcard,
+because the address that a datagram was sent to enters NAT detection (Section 2.23), and a request is answered from the
+address that it was sent to (Section 2.11).
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from typing import NamedTuple, Protocol
+
+from ikeref.errors import LocalProtocolError
+from ikeref.net.clock import Clock, monotonic
+from ikeref.net.dataplane import DataPlane, RecordingDataPlane
+from ikeref.net.disturb import Disturbance, Fate
+from ikeref.policy.config import Connection
+from ikeref.sa.outputs import Install, Output, Remove, Transmit
+from ikeref.sa.values import Address, Command, Path
+
+_log = logging.getLogger("ikeref.net")
+
+
+class Engine(Protocol):
+    """What the node needs of an endpoint; `ikeref.endpoint.Endpoint` is one."""
+
+    def initiate(self, connection: Connection, path: Path, now: float) -> tuple[int, tuple[Output, ...]]: ...
+
+    def command(self, number: int, command: Command, now: float) -> tuple[Output, ...]: ...
+
+    def receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]: ...
+
+    def timer(self, now: float) -> tuple[Output, ...]: ...
+
+    def next_deadline(self) -> float | None: ...
+
+
+class Sent(NamedTuple):
+    """A datagram left this end; stands for the Transmit that asked for it."""
+
+    transmit: Transmit
+    fate: Fate
+    """What a disturbance, if there is one, does to it."""
+
+
+class Arrived(NamedTuple):
+    """A datagram came in, whatever it may be."""
+
+    datagram: bytes
+    path: Path
+
+
+Event = Sent | Arrived | Output
+"""What observers see: an Arrived comes before what it leads to."""
+
+Observer = Callable[[Event, float], None]
+"""Told of each event, with the time of day in seconds since 1970. It must not raise."""
+
+
+class Bind(NamedTuple):
+    """A socket to open. Port 0 takes a free one."""
+
+    host: str
+    """A numeric address of this machine, no wildcard."""
+    port: int
+    encapsulated: bool
+    """Whether IKE bears the non-ESP marker here, as on port 4500 (Section 2.23)."""
+
+
+class Node:
+    """An endpoint with its sockets, its timer, its data plane and its observers."""
+
+    def __init__(
+        self,
+        endpoint: Engine,
+        *,
+        data_plane: DataPlane | None = None,
+        observers: Iterable[Observer] = (),
+        disturbance: Disturbance[Transmit] | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
+        self.endpoint = endpoint
+        self.data_plane: DataPlane = RecordingDataPlane() if data_plane is None else data_plane
+        self._observers = list(observers)
+        self._disturbance = disturbance
+        self._clock = clock
+        self._sockets: dict[Address, asyncio.DatagramTransport] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._closed = False
+
+    # Sockets
+
+    async def bind(self, bind: Bind) -> Address:
+        """Open a socket; its address with the real port. ValueError for a wildcard or a name, OSError where it can't be
+        had.
+        """
+        address = ip_address(bind.host)
+        if address.is_unspecified:
+            raise ValueError(f"{bind.host} is a wildcard: bind to one address of this machine, see source_address")
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Receiver(self, bind.encapsulated), local_addr=(bind.host, bind.port)
+        )
+        real = transport.get_extra_info("socket")
+        _enlarge(real)
+        name: Address = real.getsockname()[:2]
+        self._sockets[name] = transport
+        return name
+
+    async def start(self, binds: Iterable[Bind]) -> tuple[Address, ...]:
+        """Open several sockets, all or none; their addresses in order."""
+        opened: list[Address] = []
+        try:
+            for bind in binds:
+                address = await self.bind(bind)
+                opened.append(address)
+        except (OSError, ValueError):
+            for address in opened:
+                self._sockets.pop(address).close()
+            raise
+        return tuple(opened)
+
+    async def close(self) -> None:
+        """Close sockets and timer at once. Nothing is said to the peers: delete their IKE SAs first."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for transport in self._sockets.values():
+            transport.close()
+        self._sockets.clear()
+        for _, future in self._waiting:
+            future.cancel()
+        self._waiting.clear()
+        await asyncio.sleep(0)  # the loop closes sockets in its next round
+
+    # What can be asked
+
+    def initiate(self, connection: Connection, path: Path) -> int:
+        """Begin an IKE SA; the number of its session. LocalProtocolError where `path.local` is not bound."""
+        if path.local not in self._sockets:
+            raise LocalProtocolError(f"no socket is bound to {path.local[0]} port {path.local[1]}", section="2.11")
+        number, outputs = self.endpoint.initiate(connection, path, self._clock())
+        self._perform(outputs)
+        return number
+
+    def command(self, number: int, command: Command) -> None:
+        """Ask something of a session; LocalProtocolError where it can't be done."""
+        self._perform(self.endpoint.command(number, command, self._clock()))
+
+    async def wait_for(self, condition: Callable[[], bool], timeout_seconds: float | None = None) -> None:
+        """Return once `condition()` holds; it is looked at now and after everything that happens. TimeoutError if it
+        never does.
+        """
+        if condition():
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (condition, future)
+        self._waiting.append(entry)
+        try:
+            await asyncio.wait_for(future, timeout_seconds)
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+
+    def observe(self, observer: Observer) -> None:
+        """One observer more."""
+        self._observers.append(observer)
+
+    # What happens
+
+    def arrived(self, datagram: bytes, path: Path) -> None:
+        """Process a datagram; sockets call this."""
+        if self._closed:
+            return
+        self._tell(Arrived(datagram, path))
+        self._perform(self.endpoint.receive(datagram, path, self._clock()))
+
+    def _due(self) -> None:
+        self._timer = None
+        self._perform(self.endpoint.timer(self._clock()))
+
+    def _perform(self, outputs: tuple[Output, ...]) -> None:
+        for output in outputs:
+            if type(output) is Transmit:
+                self._transmit(output)
+                continue
+            if type(output) is Install:
+                self.data_plane.install(output)
+            elif type(output) is Remove:
+                self.data_plane.remove(output)
+            self._tell(output)
+        self._arm()
+        for entry in tuple(self._waiting):
+            condition, future = entry
+            if not future.done() and condition():
+                future.set_result(None)
+
+    def _transmit(self, transmit: Transmit) -> None:
+        if self._disturbance is None:
+            self._tell(Sent(transmit, Fate()))
+            self._send(transmit)
+            return
+        passed = self._disturbance.put(transmit)
+        self._tell(Sent(transmit, passed.fate))
+        for item in passed.items:
+            self._send(item)
+
+    def _send(self, transmit: Transmit) -> None:
+        path = transmit.path
+        transport = self._sockets.get(path.local)
+        if transport is None or transport.is_closing():
+            _log.warning("nothing is bound to %s port %d: a datagram is lost", *path.local)
+            return
+        transport.sendto(transmit.datagram, path.remote)
+
+    def _tell(self, event: Event) -> None:
+        if self._observers:
+            now = time.time()
+            for observer in self._observers:
+                observer(event, now)
+
+    def _arm(self) -> None:
+        """One timer for the whole endpoint. An early one does no harm: it finds nothing due and arms the next."""
+        due = self.endpoint.next_deadline()
+        if due is None or self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0.0, due - self._clock())
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._due)
+
+
+class _Receiver(asyncio.DatagramProtocol):
+    """Hands datagrams of one socket to its node."""
+
+    def __init__(self, node: Node, encapsulated: bool) -> None:
+        self._node = node
+        self._encapsulated = encapsulated
+        self._local: Address = ("", 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._local = transport.get_extra_info("sockname")[:2]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._node.arrived(data, Path(self._local, addr[:2], self._encapsulated))
+
+    def error_received(self, exc: Exception) -> None:
+        # ICMP is no reason to conclude that a peer is dead (7296-2.4-08).
+        _log.info("the network said: %s", exc)
+
+
+def source_address(remote: str) -> str:
+    """The address of this machine from which `remote`, a numeric address, is reached. OSError if there is no route."""
+    family = socket.AF_INET if ip_address(remote).version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((remote, 500))  # sends nothing
+        name: str = probe.getsockname()[0]
+        return name
+
+
+def _enlarge(real: socket.socket) -> None:
+    """Room for bursts: many handshakes at once overflow the default buffer. The system may grant less."""
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        try:
+            real.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
+        except OSError:
+            _log.debug("the socket buffer stays as it is")
