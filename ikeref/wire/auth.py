@@ -32,8 +32,8 @@ def decode_auth(octets: bytes, start: int, stop: int, flags: int) -> AUTH:
         raise InvalidSyntax(
             f"AUTH has {stop - start} octets, fewer than its method and reserved fields",
             section="3.8",
-            offset=start,
-            field="AUTH.Auth Method",
+            offset=start - 2,
+            field="AUTH.Payload Length",
         )
     reserved = int.from_bytes(octets[start + 1 : start + 4], "big")
     return AUTH(octets[start], octets[start + 4 : stop], reserved, flags)

@@ -59,7 +59,8 @@ def decode_certreq(octets: bytes, start: int, stop: int, flags: int) -> CERTREQ:
 
 
 def _no_encoding(name: str, section: str, start: int) -> InvalidSyntax:
-    return InvalidSyntax(f"{name} has no octet for its encoding", section=section, offset=start, field=name)
+    reason = f"{name} has no octet for its encoding"
+    return InvalidSyntax(reason, section=section, offset=start - 2, field=f"{name}.Payload Length")
 
 
 def encode_cert(payload: CERT | CERTREQ) -> bytes:

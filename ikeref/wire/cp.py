@@ -55,8 +55,8 @@ def decode_cp(octets: bytes, start: int, stop: int, flags: int) -> CP:
         raise InvalidSyntax(
             f"CP has {stop - start} octets, fewer than its fixed fields",
             section="3.15",
-            offset=start,
-            field="CP.CFG Type",
+            offset=start - 2,
+            field="CP.Payload Length",
         )
     attributes: list[CfgAttr] = []
     position = start + 4

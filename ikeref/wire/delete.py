@@ -37,7 +37,10 @@ def decode_delete(octets: bytes, start: int, stop: int, flags: int) -> D:
     size = stop - start - 4
     if size < 0:
         raise InvalidSyntax(
-            f"D has {size + 4} octets, fewer than its fixed fields", section="3.11", offset=start, field="D.Protocol ID"
+            f"D has {size + 4} octets, fewer than its fixed fields",
+            section="3.11",
+            offset=start - 2,
+            field="D.Payload Length",
         )
     protocol_id, spi_size, count = _unpack(octets, start)
     # SPIs of no octets can't be counted: any number of them would fit.

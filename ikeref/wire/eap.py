@@ -35,7 +35,10 @@ def decode_eap(octets: bytes, start: int, stop: int, flags: int) -> EAP:
     size = stop - start
     if size < 4:
         raise InvalidSyntax(
-            f"an EAP message has at least 4 octets, not {size}", section="3.16", offset=start, field="EAP.Code"
+            f"an EAP message has at least 4 octets, not {size}",
+            section="3.16",
+            offset=start - 2,
+            field="EAP.Payload Length",
         )
     code, _, length = _unpack(octets, start)
     if length != size:

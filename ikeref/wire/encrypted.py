@@ -82,8 +82,8 @@ def decode_skf(octets: bytes, start: int, stop: int, flags: int, next_payload: i
         raise InvalidSyntax(
             f"SKF has {stop - start} octets, fewer than its fixed fields",
             section="RFC 7383 2.5",
-            offset=start,
-            field="SKF.Fragment Number",
+            offset=start - 2,
+            field="SKF.Payload Length",
         )
     number, total = _unpack(octets, start)
     if not 1 <= number <= total:

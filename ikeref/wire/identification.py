@@ -59,16 +59,16 @@ def _decode_fixed(octets: bytes, start: int, stop: int, name: str) -> tuple[int,
         raise InvalidSyntax(
             f"{name} has {size + 4} octets, fewer than its type and reserved fields",
             section="3.5",
-            offset=start,
-            field=f"{name}.ID Type",
+            offset=start - 2,
+            field=f"{name}.Payload Length",
         )
     id_type = octets[start]
     if id_type in _SIZES and size != _SIZES[id_type]:
         raise InvalidSyntax(
             f"Identification Data of type {id_type} has {_SIZES[id_type]} octets, not {size}",
             section="3.5",
-            offset=start + 4 if size else start,
-            field=f"{name}.Identification Data" if size else f"{name}.ID Type",
+            offset=start - 2,
+            field=f"{name}.Payload Length",
         )
     return id_type, int.from_bytes(octets[start + 1 : start + 4], "big")
 

@@ -65,8 +65,8 @@ def decode_ke(octets: bytes, start: int, stop: int, flags: int) -> KE:
         raise InvalidSyntax(
             f"KE has {stop - start} octets, fewer than its group and reserved fields",
             section="3.4",
-            offset=start,
-            field="KE.Diffie-Hellman Group Num",
+            offset=start - 2,
+            field="KE.Payload Length",
         )
     group, reserved = _unpack(octets, start)
     return KE(group, octets[start + 4 : stop], reserved, flags)

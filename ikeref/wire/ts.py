@@ -94,8 +94,8 @@ def _decode_selectors(octets: bytes, start: int, stop: int, path: str) -> tuple[
         raise InvalidSyntax(
             f"{path} has {stop - start} octets, fewer than its fixed fields",
             section="3.13",
-            offset=start,
-            field=f"{path}.Number of TSs",
+            offset=start - 2,
+            field=f"{path}.Payload Length",
         )
     count, reserved = _COUNT.unpack_from(octets, start)
     selectors: list[TrafficSelector] = []
