@@ -14,8 +14,9 @@ from ipaddress import ip_address
 from ikeref import sa, wire
 from ikeref.crypto import Provider
 from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, RemoteProtocolError
+from ikeref.policy import choice
 from ikeref.policy.connections import Connection, Settings
-from ikeref.registry import ExchangeType, NotifyType
+from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
 from ikeref.sa.outputs import Audit, Output, Transmit
 from ikeref.sa.values import Path, Phase, Session
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, VERSION, Header, Message, N
@@ -29,7 +30,7 @@ class Endpoint:
     """One end, towards any number of peers.
 
     `random(n)` gives n random octets, `calendar()` the date for certificates. Times are seconds of any clock that does
-    not go back.
+    not go back. A policy that `crypto` can't carry out is a LocalProtocolError.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class Endpoint:
         settings: Settings | None = None,
         calendar: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        for connection in connections:
+            _check_supported(connection, crypto)
         self.settings = settings or Settings()
         self.environment = sa.Environment(crypto, random, self._new_spi, self.settings, connections, calendar)
         self.sessions: dict[int, Session] = {}
@@ -237,6 +240,16 @@ class Endpoint:
                 self._spis.add(spi)
                 self._fresh.append(spi)
                 return spi
+
+
+def _check_supported(connection: Connection, crypto: Provider) -> None:
+    """Raises LocalProtocolError where policy wants what cryptography hasn't got: better now than in an exchange."""
+    for group in choice.groups_of(
+        connection.ike_proposals + tuple(p for c in connection.children for p in c.proposals)
+    ):
+        if not crypto.supports_group(group):
+            reason = f"connection {connection.name} wants key exchange {name(KeGroup, group)}, which is not supported"
+            raise LocalProtocolError(reason, section="3.3.2")
 
 
 def _half_open(ikes: tuple[sa.IkeSa, ...]) -> int:

@@ -83,7 +83,7 @@ class Settings:
     cookie_secret_seconds: float = 120.0
     """How long a secret makes cookies; the one before it stays valid for as long again (Section 2.6)."""
     unprotected_answers_per_second: float = 100.0
-    """Answers outside of any IKE SA at most: COOKIE, INVALID_IKE_SPI and the like (Sections 2.6 and 2.21.4)."""
+    """Error notifications at most in answer to unprotected requests; cookies don't count (Section 2.21.4)."""
     child_limit: int = 0
     """Child SAs of one IKE SA at most, beyond which NO_ADDITIONAL_SAS answers (Section 1.3); 0: any number."""
     initial_rounds: int = 6
@@ -97,19 +97,13 @@ class Settings:
     rekey_child_seconds: float = 0.0
     """Age at which a Child SA is rekeyed (Section 2.8); 0: only on command."""
     retry_seconds: float = 5.0
-    """Wait before trying again what the peer answered with TEMPORARY_FAILURE (Section 2.25)."""
+    """Wait before trying again what the peer answered with TEMPORARY_FAILURE; it doubles each time (Section 2.25)."""
     retry_tries: int = 5
     """Attempts after TEMPORARY_FAILURE before the IKE SA is given up (Section 2.25)."""
-    child_limit: int = 0
-    """Child SAs of one IKE SA at most; a peer that wants more gets NO_ADDITIONAL_SAS (Section 1.3). 0: no limit."""
-    unprotected_answers_per_second: float = 100.0
-    """Error notifications at most in answer to unprotected requests; cookies don't count (Section 2.21.4)."""
     closed_linger_seconds: float = 30.0
     """How long a closed IKE SA still answers the peer's retransmissions of its last requests (Section 2.1)."""
     nonce_octets: int = 32
     """Length of our nonces: 16 to 256, and at least half the key size of the PRF (Section 2.10)."""
-    window_size: int = 1
-    """Requests of the peer that are accepted at once; above 1 it is announced by SET_WINDOW_SIZE (Section 2.3)."""
 
 
 @dataclass(frozen=True, slots=True)

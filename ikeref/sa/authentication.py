@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ikeref.crypto import auth, certificates
-from ikeref.errors import AuthenticationFailed, InvalidSyntax, RemoteProtocolError
+from ikeref.errors import AuthenticationFailed, InvalidSyntax, LocalProtocolError, RemoteProtocolError
 from ikeref.policy import identities
 from ikeref.policy.connections import ChildConfig, Connection
 from ikeref.policy.credentials import Secret, TrustAnchors
@@ -49,7 +49,10 @@ def _peer_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -
 
 
 def _prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
-    """CERT payloads where there are any, and AUTH (Sections 2.15, 3.6, 3.8)."""
+    """CERT payloads where there are any, and AUTH (Sections 2.15, 3.6, 3.8).
+
+    Raises AuthenticationFailed where our key can make no signature that the peer verifies.
+    """
     assert ike.suite is not None
     local = turn.connection.local_id
     octets = _own_octets(turn, ike, handshake, encode_id(IDi(local.id_type, local.data)))
@@ -57,7 +60,10 @@ def _prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
     if isinstance(credential, Secret):
         data = auth.shared_key_auth(turn.env.crypto, ike.suite.prf, credential.octets, octets)
         return (AUTH(AuthMethod.SHARED_KEY, data),)
-    method, data = auth.sign(credential.key, octets, handshake.hashes)
+    try:
+        method, data = auth.sign(credential.key, octets, handshake.hashes)
+    except LocalProtocolError as error:
+        raise AuthenticationFailed(error.reason, section=error.section) from error
     chain = tuple(CERT(CertEncoding.X509_SIGNATURE, der) for der in credential.chain)
     return (*chain, AUTH(method, data))
 
@@ -104,9 +110,14 @@ def start(turn: Turn, ike: IkeSa) -> None:
         identity = (*identity, IDr(connection.remote_id.id_type, connection.remote_id.data))
     config = _first_child(connection, handshake)
     intent, offer = child.first_offer(turn, ike, config)
+    try:
+        proof = _prove(turn, ike, handshake)
+    except AuthenticationFailed as failure:
+        turn.close(ike, failure.reason)
+        return
     payloads = (
         *identity[:1],
-        *_prove(turn, ike, handshake),
+        *proof,
         *certificate_requests(connection),
         *identity[1:],
         *offer,
@@ -191,6 +202,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
         # Check
         identity = Identity(claimed.id_type, claimed.data)
         _verify_any(turn, ike, handshake, claimed, wanted, payloads)
+        proof = _prove(turn, ike, handshake)
     except RemoteProtocolError as failure:
         turn.audit(f"authentication of the initiator failed: {failure}")
         return Reply((N(failure.notify, failure.data),), close=f"authentication failed: {failure.reason}")
@@ -198,7 +210,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     turn.authenticated(identity)
     local = turn.connection.local_id
     # Reply
-    proof = (IDr(local.id_type, local.data), *_prove(turn, ike, handshake))
+    proof = (IDr(local.id_type, local.data), *proof)
     ike = _established(turn, ike, identity)
     if maybe(payloads, SA, "1.2") is None:
         return Reply(proof)

@@ -15,11 +15,14 @@ from ikeref.sa.values import (
     Answer,
     ChildSa,
     Command,
+    CreateChild,
     Exchange,
     IkeSa,
     Intent,
     Path,
     Phase,
+    RekeyChild,
+    RekeyIke,
     Retry,
     Session,
 )
@@ -227,10 +230,10 @@ class Turn:
         """Let a command be the next to start."""
         return self.put(ike._replace(queue=(command, *ike.queue)))
 
-    def retry_later(self, command: Command) -> None:
-        """Try a command again, after a while and a random part of it (Sections 2.8.1, 2.25)."""
+    def retry_later(self, command: CreateChild | RekeyChild | RekeyIke) -> None:
+        """Try a command again, not at once: after a while that doubles, and a random part of it (Section 2.25)."""
         jitter = self.env.random(1)[0] / 256
-        due = self.now + self.env.settings.retry_seconds * (1 + jitter)
+        due = self.now + self.env.settings.retry_seconds * 2 ** (command.attempt - 1) * (1 + jitter)
         self.retries = (*self.retries, Retry(due, command))
 
     def audit(self, reason: str, spi: bytes = b"") -> None:
