@@ -152,7 +152,6 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "retry_seconds": (0.01, 3600),
     "retry_tries": (0, 1000),
     "nonce_octets": (16, 256),
-    "window_size": (1, 1024),
 }
 """Lowest and highest value; every other setting may be from 0 to a year."""
 
