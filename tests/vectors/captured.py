@@ -62,7 +62,7 @@ def ike_messages(path: Path) -> list[Captured]:
 
 def _ike_messages(path: Path) -> Iterator[Captured]:
     fragments: dict[tuple[bytes, bytes], dict[int, bytes]] = {}
-    with path.open("rb") as file, closing(RawPcapReader(file)) as reader:
+    with path.open("rb") as file, closing(RawPcapReader(file)) as reader:  # type: ignore[arg-type]  # a file will do
         ethernet = getattr(reader, "linktype", 1) & 0xFFFF
         for count, (frame, meta) in enumerate(reader, 1):
             link = getattr(meta, "linktype", ethernet)
