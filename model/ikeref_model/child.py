@@ -4,7 +4,20 @@ The answers to requests that collide with something stand in `collisions`.
 """
 
 from ikeref_model.events import Kind, Outcome
-from ikeref_model.rows import FAILED, LIVE, REFUSALS, Row, opened, reply, request, response, row, send, shut
+from ikeref_model.rows import (
+    FAILED,
+    LIVE,
+    REFUSALS,
+    Row,
+    opened,
+    opened_unless_denied,
+    reply,
+    request,
+    response,
+    row,
+    send,
+    shut,
+)
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import Pick, Value, all_of, is_, isnt
 
@@ -15,6 +28,11 @@ SUPERFLUOUS: dict[str, Value | Pick] = {
     "child_theirs.state": Pick(is_("child_theirs.state", Child.OPEN), Child.REPLACED, None),
 }
 """The peer's new Child SA has lost; the peer is to delete it (Section 2.8.1)."""
+
+NEVERMIND: dict[str, Value | Pick] = {
+    "child_mine.state": Pick(is_("child_mine.state", Child.DENIED), Child.ABSENT, None),
+}
+"""The replacement that was asked for will not come."""
 
 CREATE: tuple[Row, ...] = (
     row(
@@ -33,7 +51,7 @@ CREATE: tuple[Row, ...] = (
         Child.ABSENT,
         request(Kind.CREATE_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
-        set=opened("child", fresh=True),
+        set=opened("child"),
         answers=reply(Outcome.OK),
         choice="policy",
         section="1.3.1",
@@ -53,16 +71,16 @@ CREATE: tuple[Row, ...] = (
     ),
     row(
         "child.create.response.ok",
-        Child.CREATING,
+        (Child.CREATING, Child.DENIED),
         response(Kind.CREATE_CHILD, Outcome.OK),
-        set={**ANSWERED, **opened("child")},
+        set={**ANSWERED, **opened_unless_denied("child")},
         section="2.8",
         level="MAY",
         ids=("7296-2.8-18", "7296-2.8-19"),
     ),
     row(
         "child.create.response.failed",
-        Child.CREATING,
+        (Child.CREATING, Child.DENIED),
         response(Kind.CREATE_CHILD, *(FAILED - {Outcome.TEMPORARY_FAILURE}), Outcome.CHILD_SA_NOT_FOUND),
         to=Child.ABSENT,
         set={**ANSWERED, "child.on_ike": False},
@@ -72,7 +90,7 @@ CREATE: tuple[Row, ...] = (
     ),
     row(
         "child.create.response.temporary",
-        Child.CREATING,
+        (Child.CREATING, Child.DENIED),
         response(Kind.CREATE_CHILD, Outcome.TEMPORARY_FAILURE),
         to=Child.ABSENT,
         set={**ANSWERED, "child.on_ike": False},
@@ -87,7 +105,7 @@ REKEY: tuple[Row, ...] = (
         "child.rekey.send",
         Child.OPEN,
         send(Kind.REKEY_CHILD),
-        guard=all_of(READY, isnt("child.fresh")),
+        guard=READY,
         to=Child.REKEYING,
         set={"ike.own": Kind.REKEY_CHILD},
         section="1.3.3",
@@ -100,7 +118,7 @@ REKEY: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
         to=Child.REPLACED,
-        set=opened("child_theirs", fresh=True),
+        set=opened("child_theirs"),
         answers=reply(Outcome.OK),
         choice="policy",
         section="1.3.3",
@@ -123,7 +141,7 @@ REKEY: tuple[Row, ...] = (
         Child.REKEYING,
         response(Kind.REKEY_CHILD, Outcome.OK),
         to=Child.REPLACED,
-        set={**ANSWERED, "child.due": True, **opened("child_mine")},
+        set={**ANSWERED, "child.due": True, **opened_unless_denied("child_mine")},
         section="2.8",
         level="implied",
         ids=("7296-2.8-07", "7296-1.3-03", "7296-2.8-18"),
@@ -133,7 +151,7 @@ REKEY: tuple[Row, ...] = (
         Child.REKEYING_GONE,
         response(Kind.REKEY_CHILD, Outcome.OK),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child"), **opened("child_mine")},
+        set={**ANSWERED, **shut("child"), **opened_unless_denied("child_mine")},
         section="2.8",
         level="silent",
         ids=("7296-2.8-07",),
@@ -144,7 +162,7 @@ REKEY: tuple[Row, ...] = (
         response(Kind.REKEY_CHILD, Outcome.OK),
         guard=isnt("fact.lowest_is_mine"),
         to=Child.REPLACED,
-        set={**ANSWERED, "child.due": True, **opened("child_mine"), **SUPERFLUOUS},
+        set={**ANSWERED, "child.due": True, **opened_unless_denied("child_mine"), **SUPERFLUOUS},
         section="2.8.1",
         level="SHOULD",
         ids=("7296-2.8.1-03", "7296-2.8.1-05", "7296-2.8.1-07"),
@@ -155,7 +173,7 @@ REKEY: tuple[Row, ...] = (
         response(Kind.REKEY_CHILD, Outcome.OK),
         guard=is_("fact.lowest_is_mine"),
         to=Child.REPLACED,
-        set={**ANSWERED, **opened("child_mine", state=Child.REPLACED, due=True)},
+        set={**ANSWERED, **opened_unless_denied("child_mine", state=Child.REPLACED, due=True)},
         section="2.8.1",
         level="SHOULD",
         ids=("7296-2.8.1-03", "7296-2.8.1-04", "7296-2.8.1-07"),
@@ -166,7 +184,7 @@ REKEY: tuple[Row, ...] = (
         response(Kind.REKEY_CHILD, Outcome.OK),
         guard=isnt("fact.lowest_is_mine"),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child"), **opened("child_mine"), **SUPERFLUOUS},
+        set={**ANSWERED, **shut("child"), **opened_unless_denied("child_mine"), **SUPERFLUOUS},
         section="2.8.1",
         level="SHOULD",
         ids=("7296-2.8.1-03", "7296-2.8.1-05"),
@@ -177,7 +195,7 @@ REKEY: tuple[Row, ...] = (
         response(Kind.REKEY_CHILD, Outcome.OK),
         guard=is_("fact.lowest_is_mine"),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child"), **opened("child_mine", state=Child.REPLACED, due=True)},
+        set={**ANSWERED, **shut("child"), **opened_unless_denied("child_mine", state=Child.REPLACED, due=True)},
         section="2.8.1",
         level="SHOULD",
         ids=("7296-2.8.1-03", "7296-2.8.1-04"),
@@ -187,7 +205,7 @@ REKEY: tuple[Row, ...] = (
         Child.REKEYING,
         response(Kind.REKEY_CHILD, *(FAILED - {Outcome.TEMPORARY_FAILURE})),
         to=Child.OPEN,
-        set=ANSWERED,
+        set={**ANSWERED, **NEVERMIND},
         section="1.3.1",
         level="SHOULD",
         ids=("7296-1.3.1-15", "7296-1.3-11", "7296-2.8-05"),
@@ -197,7 +215,7 @@ REKEY: tuple[Row, ...] = (
         Child.REKEYING,
         response(Kind.REKEY_CHILD, Outcome.TEMPORARY_FAILURE),
         to=Child.OPEN,
-        set=ANSWERED,
+        set={**ANSWERED, **NEVERMIND},
         section="2.25",
         level="MUST",
         ids=("7296-2.25-03", "7296-2.25-04", "7296-2.25-05"),
@@ -207,7 +225,7 @@ REKEY: tuple[Row, ...] = (
         Child.CROSSED,
         response(Kind.REKEY_CHILD, *FAILED),
         to=Child.REPLACED,
-        set=ANSWERED,
+        set={**ANSWERED, **NEVERMIND},
         section="2.8.1",
         level="implied",
         ids=("7296-2.8.1-08", "7296-2.25-03"),
@@ -217,7 +235,7 @@ REKEY: tuple[Row, ...] = (
         Child.REKEYING,
         response(Kind.REKEY_CHILD, Outcome.CHILD_SA_NOT_FOUND),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **NEVERMIND, **shut("child")},
         section="2.25",
         level="SHOULD",
         ids=("7296-2.25-09", "7296-2.25-10"),
@@ -227,7 +245,7 @@ REKEY: tuple[Row, ...] = (
         Child.CROSSED,
         response(Kind.REKEY_CHILD, Outcome.CHILD_SA_NOT_FOUND),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **NEVERMIND, **shut("child")},
         section="2.8.1",
         level="SHOULD",
         ids=("7296-2.8.1-10", "7296-2.25-09"),
@@ -237,7 +255,7 @@ REKEY: tuple[Row, ...] = (
         (Child.REKEYING_GONE, Child.CROSSED_GONE),
         response(Kind.REKEY_CHILD, *FAILED, Outcome.CHILD_SA_NOT_FOUND),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **NEVERMIND, **shut("child")},
         section="2.8.1",
         level="implied",
         ids=("7296-2.8.1-08", "7296-2.8.1-10"),
@@ -249,7 +267,7 @@ DELETE: tuple[Row, ...] = (
         "child.delete.send",
         (Child.OPEN, Child.REPLACED),
         send(Kind.DELETE_CHILD),
-        guard=all_of(READY, isnt("child.fresh"), isnt("child.due")),
+        guard=all_of(READY, isnt("child.due")),
         to=Child.DELETING,
         set={"ike.own": Kind.DELETE_CHILD},
         section="1.4.1",

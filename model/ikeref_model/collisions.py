@@ -8,12 +8,15 @@ from ikeref_model.events import Kind, Outcome
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS
 from ikeref_model.rows import LIVE, Row, dissolved, handed_over, opened, reply, request, row, shut
 from ikeref_model.state import Child, Ike
-from ikeref_model.terms import is_, no
+from ikeref_model.terms import all_of, any_of, is_, isnt, no
 
 REKEYING_IKE = is_("ike.state", Ike.REKEYING, Ike.CROSSED)
 NOT_REKEYING_IKE = is_("ike.state", Ike.ESTABLISHED, Ike.REPLACED, Ike.DELETING)
-GONE = (Child.ABSENT, Child.CREATING, Child.REKEYING_GONE, Child.CROSSED_GONE)
-"""The peer names a Child SA that this end does not have (or not yet)."""
+GONE = (Child.ABSENT, Child.DENIED, Child.REKEYING_GONE, Child.CROSSED_GONE)
+"""The peer names a Child SA that this end does not have."""
+EXPECTING = is_("ike.own", Kind.CREATE_CHILD, Kind.REKEY_CHILD)
+"""It may be the very one that this end has asked for: the answer may be under way (docs/silences.md)."""
+NOT_EXPECTED = any_of(isnt("child.state", Child.ABSENT), no(EXPECTING))
 
 CHILD_COLLISIONS: tuple[Row, ...] = (
     row(
@@ -32,7 +35,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
         to=Child.CROSSED,
-        set=opened("child_theirs", fresh=True),
+        set=opened("child_theirs"),
         answers=reply(Outcome.OK),
         choice="policy",
         section="2.25.1",
@@ -43,7 +46,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         "collision.rekey_child.absent",
         GONE,
         request(Kind.REKEY_CHILD),
-        guard=is_("ike.state", *LIVE),
+        guard=all_of(is_("ike.state", *LIVE), NOT_EXPECTED),
         answers=reply(Outcome.CHILD_SA_NOT_FOUND),
         choice="which rule first",
         section="2.25.1",
@@ -90,7 +93,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         "collision.delete_child.absent",
         (*GONE, Child.HALF_CLOSED),
         request(Kind.DELETE_CHILD),
-        guard=is_("ike.state", *LIVE),
+        guard=all_of(is_("ike.state", *LIVE), NOT_EXPECTED),
         answers=reply(Outcome.EMPTY),
         section="2.25.1",
         level="SHOULD",
@@ -185,7 +188,7 @@ IKE_COLLISIONS: tuple[Row, ...] = (
     ),
     row(
         "collision.rekey_child.ike_rekeying",
-        (Child.OPEN, Child.REPLACED, *GONE),
+        (Child.OPEN, Child.REPLACED, Child.CREATING, *GONE),
         request(Kind.REKEY_CHILD),
         guard=REKEYING_IKE,
         answers=reply(Outcome.TEMPORARY_FAILURE),
@@ -210,6 +213,40 @@ IKE_COLLISIONS: tuple[Row, ...] = (
 
 SILENT: tuple[Row, ...] = (
     row(
+        "collision.rekey_child.unborn",
+        (Child.ABSENT, Child.CREATING),
+        request(Kind.REKEY_CHILD),
+        guard=all_of(is_("ike.state", *LIVE), EXPECTING),
+        to=Child.DENIED,
+        answers=reply(Outcome.CHILD_SA_NOT_FOUND),
+        choice="which rule first",
+        section="2.25.1",
+        level="SHOULD",
+        ids=("7296-2.25.1-04", "7296-2.25-07"),
+    ),
+    row(
+        "collision.rekey_child.unborn.wait",
+        (Child.ABSENT, Child.CREATING),
+        request(Kind.REKEY_CHILD),
+        guard=all_of(is_("ike.state", *LIVE), EXPECTING),
+        answers=reply(Outcome.TEMPORARY_FAILURE),
+        choice="which rule first",
+        section="2.25",
+        level="SHOULD",
+        ids=("7296-2.25-02",),
+    ),
+    row(
+        "collision.delete_child.unborn",
+        (Child.ABSENT, Child.CREATING),
+        request(Kind.DELETE_CHILD),
+        guard=all_of(is_("ike.state", *LIVE), EXPECTING),
+        to=Child.DENIED,
+        answers=reply(Outcome.EMPTY),
+        section="2.25.1",
+        level="SHOULD",
+        ids=("7296-2.25.1-07",),
+    ),
+    row(
         "collision.create_child.ike_ending",
         Child.ABSENT,
         request(Kind.CREATE_CHILD),
@@ -223,6 +260,7 @@ SILENT: tuple[Row, ...] = (
         "collision.create_child.known",
         (
             Child.CREATING,
+            Child.DENIED,
             Child.OPEN,
             Child.REKEYING,
             Child.CROSSED,

@@ -47,14 +47,13 @@ class ChildRecord(NamedTuple):
     incoming: bool = False
     outgoing: bool = False
     due: bool = False
-    fresh: bool = False
     homes: frozenset[str] = frozenset()
     mine: str = ""
     theirs: str = ""
 
 
 IKE_FIELDS = {"state": "state", "own": "own", "due": "due", "verified": "verified"}
-CHILD_FIELDS = {"state": "state", "in": "incoming", "out": "outgoing", "due": "due", "fresh": "fresh"}
+CHILD_FIELDS = {"state": "state", "in": "incoming", "out": "outgoing", "due": "due"}
 
 
 class Endpoint(NamedTuple):
@@ -94,7 +93,14 @@ class Endpoint(NamedTuple):
     def renamed(self, old: str, new: str) -> "tuple[Endpoint, str]":
         """The same with a Child SA under its final name, and that name."""
         others = tuple(each for each in self.children if each.name != old)
-        return self._replace(children=others).with_child(self.child(old)._replace(name=new)), new
+        record = self.child(old)._replace(name=new)
+        if self.child(new).state == Child.DENIED:
+            record = record._replace(state=Child.DENIED)
+        return self._replace(children=others).with_child(record), new
+
+    def without_denied(self) -> "Endpoint":
+        """The same when nothing is expected any more."""
+        return self._replace(children=tuple(each for each in self.children if each.state != Child.DENIED))
 
     def changes_since(self, before: "Endpoint") -> tuple[Change, ...]:
         """What an observer of the SAs sees."""

@@ -63,7 +63,7 @@ RESPONDER: tuple[Row, ...] = (
         request(Kind.IKE_AUTH),
         guard=is_("fact.verifies"),
         to=Ike.ESTABLISHED,
-        set={"ike.verified": True, **opened("child", fresh=True)},
+        set={"ike.verified": True, **opened("child")},
         answers=reply(Outcome.OK),
         choice="policy",
         section="1.2",

@@ -31,7 +31,7 @@ from ikeref_model.events import (
     Timer,
 )
 from ikeref_model.rows import Answer, Row
-from ikeref_model.state import ASSUMED, Ike
+from ikeref_model.state import ASSUMED, Child, Ike
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import Pick, holds, text, variables_of
 
@@ -152,7 +152,8 @@ class _Step:
                     if name.startswith(UNNAMED):
                         state, name = state.renamed(name, self.new_child(state) or name)
                     rows = self.rows.responses(kind, outcome)
-                    yield from self.rule(_Path(state, (), sent), rows, observation.sa, name)
+                    for path in self.rule(_Path(state, (), sent), rows, observation.sa, name):
+                        yield path._replace(state=path.state.without_denied())
             case Timer(alarm):
                 yield from self.rule(_Path(state, (), sent), self.rows.timers(alarm), observation.sa, "")
             case Input() as what:
@@ -266,12 +267,12 @@ class _Step:
         yield from worlds
 
     def new_child(self, state: Endpoint) -> str:
-        """The name of the Child SA that this step brings into being, "" if none."""
+        """The name of the Child SA that this step brings into being, or that would have been; "" if none."""
         known = {each.name for each in state.children}
         for change in self.observation.changes:
             if isinstance(change, Installed) and change.child not in known:
                 return change.child
-        return ""
+        return next((each.name for each in state.children if each.state == Child.DENIED), "")
 
 
 def _permitted(row: Row, sent: tuple[Sent, ...]) -> tuple[Sent, ...] | None:
@@ -332,9 +333,7 @@ def _situation(state: Endpoint, sa: str, child: str) -> str:
     words = [f"IKE SA {sa} is {ike.state}, own request {ike.own}{', due' if ike.due else ''}"]
     if child:
         record = state.child(child)
-        words.append(
-            f"Child SA {child} is {record.state}{', due' if record.due else ''}{', fresh' if record.fresh else ''}"
-        )
+        words.append(f"Child SA {child} is {record.state}{', due' if record.due else ''}")
     return "; ".join(words)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
 from ikeref_model.state import Child, Ike
-from ikeref_model.terms import TRUE, Is, Pick, Set, Term, Value, all_of, isnt
+from ikeref_model.terms import TRUE, Is, Pick, Set, Term, Value, all_of, is_, isnt
 
 
 class On(NamedTuple):
@@ -116,14 +116,12 @@ def row(
     variant: str = "",
 ) -> Row:
     """A row. The component is that of the source states; a fresh request is well-formed unless its guard says
-    otherwise, and shows that the peer has processed the answers to all earlier ones (window 1, Section 2.3)."""
+    otherwise."""
     sources = source if isinstance(source, tuple) else (source,)
     component = "ike" if isinstance(sources[0], Ike) else "child"
     update = dict(set or {})
     if on.what == "request" and on.position is Position.FRESH and "malformed" not in name:
         guard = all_of(guard, isnt("fact.malformed"))
-        if not on.kinds & {Kind.IKE_SA_INIT, Kind.IKE_AUTH}:
-            update = {"each.fresh": False, **update}
     if on.what == "send":
         answers = frozenset(Answer("ask", kind) for kind in on.kinds)
     return Row(
@@ -178,15 +176,26 @@ def ask(kind: Kind) -> frozenset[Answer]:
     return frozenset((Answer("ask", kind),))
 
 
-def opened(scope: str, *, state: Child = Child.OPEN, fresh: bool = False, due: bool = False) -> dict[str, Value | Pick]:
+def opened(scope: str, *, state: Child = Child.OPEN, due: bool = False) -> dict[str, Value | Pick]:
     """The updates that bring a Child SA into being, both directions at once (Section 2.8)."""
     return {
         f"{scope}.state": state,
         f"{scope}.in": True,
         f"{scope}.out": True,
         f"{scope}.on_ike": True,
-        f"{scope}.fresh": fresh,
         f"{scope}.due": due,
+    }
+
+
+def opened_unless_denied(scope: str, *, state: Child = Child.OPEN, due: bool = False) -> dict[str, Value | Pick]:
+    """The same at the end that asked for it, unless the peer has disposed of it already (docs/silences.md)."""
+    denied = is_(f"{scope}.state", Child.DENIED)
+    return {
+        f"{scope}.state": Pick(denied, Child.ABSENT, state),
+        f"{scope}.in": Pick(denied, False, True),
+        f"{scope}.out": Pick(denied, False, True),
+        f"{scope}.on_ike": Pick(denied, False, True),
+        f"{scope}.due": Pick(denied, False, due),
     }
 
 
@@ -197,7 +206,6 @@ def shut(scope: str, *, keep: bool = False) -> dict[str, Value | Pick]:
         f"{scope}.in": False,
         f"{scope}.out": False,
         f"{scope}.due": False,
-        f"{scope}.fresh": False,
     }
     return (
         closed if keep else {**closed, f"{scope}.on_ike": False, f"{scope}.on_mine": False, f"{scope}.on_theirs": False}

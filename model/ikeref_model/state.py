@@ -57,6 +57,9 @@ class Child(StrEnum):
     """As CROSSED, but the peer has deleted it meanwhile."""
     REPLACED = "REPLACED"
     """Another Child SA takes its place; a Delete is due, from this end if `due`."""
+    DENIED = "DENIED"
+    """The peer has named it in a Delete or a rekey before this end got to know it, and was told that there is none; it
+    will not be installed when the answer to this end's own request comes."""
     DELETING = "DELETING"
     """This end's Delete of it is outstanding."""
     HALF_CLOSED = "HALF_CLOSED"
@@ -92,12 +95,6 @@ CHILD: tuple[Variable, ...] = (
     Variable("in", BOOL, False, "the incoming SA is installed"),
     Variable("out", BOOL, False, "the outgoing SA is installed"),
     Variable("due", BOOL, False, "this end has to delete the Child SA"),
-    Variable(
-        "fresh",
-        BOOL,
-        False,
-        "created by the latest request that this end has answered, so the peer may not have it yet",
-    ),
     Variable("on_ike", BOOL, False, "the IKE SA in question controls it"),
     Variable("on_mine", BOOL, False, "this end's successor of that IKE SA controls it"),
     Variable("on_theirs", BOOL, False, "the peer's successor of that IKE SA controls it"),
