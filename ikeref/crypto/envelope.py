@@ -153,7 +153,7 @@ def reassemble(fragments: Iterable[Fragment]) -> Message:
     Raises `LocalProtocolError` if the set is not complete, and what parsing raises.
     """
     parts = sorted(fragments, key=lambda fragment: fragment.fragment_number)
-    total = parts[0].total_fragments if parts else 0
+    total = parts[0].total_fragments if parts else 1
     if [(part.fragment_number, part.total_fragments) for part in parts] != [(n, total) for n in range(1, total + 1)]:
         raise LocalProtocolError("the set of fragments is not complete", section="RFC 7383 2.6")
     content = b"".join(part.content for part in parts)
