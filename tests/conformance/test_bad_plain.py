@@ -128,7 +128,7 @@ class Mute(Endpoint):
     """A responder that answers nothing."""
 
     def receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
-        return ()
+        return super().receive(datagram, path, now)[:0]
 
 
 class Forgetful(Endpoint):
@@ -143,7 +143,7 @@ class Lax(Endpoint):
     """A responder that takes the control for whatever it gets."""
 
     def receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
-        return super().receive(control(1 + len(self.sessions), path), path, now)
+        return super().receive(control(1 + len(datagram), path), path, now)
 
 
 @pytest.mark.parametrize(
