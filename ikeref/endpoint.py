@@ -114,7 +114,7 @@ class Endpoint:
             session = self.sessions[number]
             return self._keep(number, session, sa.step(session, sa.Datagram(datagram, path), now, self.environment))
         if header.flags & FLAG_RESPONSE:
-            raise Dropped("a response to nobody", section="2.21.4")
+            raise Dropped("a response to nobody", section="2.21.4")  # 7296-2.21.4-02
         try:
             if header.exchange_type == ExchangeType.IKE_SA_INIT and header.spi_r == NO_SPI:
                 return self._receive_first(datagram, header, path, now)
@@ -152,10 +152,13 @@ class Endpoint:
     # Answers outside of any IKE SA
 
     def _refuse(self, header: Header, error: RemoteProtocolError, path: Path, now: float) -> tuple[Output, ...]:
+        """An error notification without protection; a malformed request gets none (7296-3.10.1-07)."""
+        if error.notify == NotifyType.INVALID_SYNTAX:
+            raise Dropped(f"malformed, and not authentic: {error}", section="3.10.1")
         return self._answer(header, N(error.notify, error.data), path, now, f"refused: {error}")
 
     def _answer(self, header: Header, notify: N, path: Path, now: float, reason: str = "") -> tuple[Output, ...]:
-        """One unprotected notification, SPIs and message ID copied, at a limited rate (Sections 2.5, 2.6, 2.21.4)."""
+        """One unprotected notification, SPIs and ID copied, at a limited rate (7296-2.21.4-01, 7296-2.21.4-04)."""
         if notify.type != NotifyType.COOKIE and not self._answers.take(now):
             raise Dropped(f"too many unprotected answers; {reason}", section="2.21.4")
         flags = FLAG_RESPONSE
@@ -169,21 +172,24 @@ class Endpoint:
     # Cookies
 
     def _cookie(self, request: Message, path: Path, now: float, which: int = 0) -> bytes:
-        """Hash(Ni | IPi | SPIi | secret): proves that the initiator gets what is sent to its address (Section 2.6)."""
+        """Hash(Ni | IPi | SPIi | secret): proves that the initiator gets what is sent to its address (7296-2.6-17)."""
         self._rotate(now)
         nonces = [payload.data for payload in request.payloads if type(payload) is wire.Nonce]
         octets = b"".join(nonces) + ip_address(path.remote[0]).packed + request.spi_i
         return hmac.digest(self._secrets[which], octets, "sha256")[:_COOKIE_OCTETS]
 
     def _cookie_is_valid(self, request: Message, path: Path, now: float) -> bool:
-        """Whether the request brings a cookie of the present secret or the last; an invalid one counts as none."""
+        """Whether the request brings a cookie of the present secret or the last.
+
+        An invalid one counts as none (7296-2.6-21).
+        """
         first = request.payloads[0] if request.payloads else None
         if type(first) is not N or first.type != NotifyType.COOKIE:
             return False
         return any(hmac.compare_digest(first.data, self._cookie(request, path, now, which)) for which in (0, 1))
 
     def _rotate(self, now: float) -> None:
-        """A new secret every while; the one before stays valid as long (Section 2.6)."""
+        """A new secret every while; the one before stays valid as long (7296-2.6-19, 7296-2.6-20)."""
         if self._secret_made is None:
             self._secret_made = now
         elif now - self._secret_made >= self.settings.cookie_secret_seconds:
@@ -257,7 +263,7 @@ def _half_open(ikes: tuple[sa.IkeSa, ...]) -> int:
 
 
 def _fingerprint(datagram: bytes, path: Path) -> bytes:
-    """Tells retransmissions of one IKE_SA_INIT from others: the whole datagram counts, and its source (Section 2.1)."""
+    """Tells retransmissions of one IKE_SA_INIT from others: the whole datagram counts, and its source (7296-2.1-14)."""
     return hashlib.blake2b(datagram + repr(path.remote).encode(), digest_size=16).digest()
 
 

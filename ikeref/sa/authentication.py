@@ -29,7 +29,7 @@ class Reply(NamedTuple):
 
 
 def _own_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
-    """What our AUTH covers: our IKE_SA_INIT message, the peer's nonce, our identity (Section 2.15)."""
+    """What our AUTH covers: our last IKE_SA_INIT, the peer's nonce, our identity (7296-2.15-01, 7296-2.15-04)."""
     assert ike.keys is not None
     assert ike.suite is not None
     crypto, prf = turn.env.crypto, ike.suite.prf
@@ -69,7 +69,7 @@ def _prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
 
 
 def _verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, payloads: tuple[Payload, ...]) -> None:
-    """Raises AuthenticationFailed unless the peer proved the identity that it claims (Section 2.15)."""
+    """Raises AuthenticationFailed unless the peer proved the identity that it claims (7296-1.2-18)."""
     assert ike.suite is not None
     proof = one(payloads, AUTH, "1.2")
     octets = _peer_octets(turn, ike, handshake, encode_id(payload))
@@ -157,7 +157,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Authentic
             )
         _verify(turn, ike, handshake, claimed, payloads)
     except RemoteProtocolError as failure:
-        # Section 2.21.2: an initiator that finds fault with the response may say so in an exchange of its own.
+        # An initiator that finds fault with the response may say so in an exchange of its own (7296-2.21.2-04).
         turn.audit(f"authentication of the responder failed: {failure}")
         reported = turn.request(
             ike._replace(phase=Phase.DELETING, handshake=None),
@@ -218,7 +218,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     try:
         return Reply((*proof, *child.first_accept(turn, ike, handshake, payloads)))
     except RemoteProtocolError as failure:
-        # The IKE SA survives (Sections 1.2, 2.21.2).
+        # The IKE SA survives (7296-2.21.2-08, 7296-2.21.2-09).
         turn.restore(saved, count)
         turn.audit(f"the first Child SA is refused: {failure}")
         return Reply((*proof, N(failure.notify, failure.data)))
@@ -246,7 +246,7 @@ def _verify_any(
 
 
 def is_report(message: Message) -> int:
-    """The error of a failed IKE_AUTH that an INFORMATIONAL right after it reports, 0 for none (Section 2.21.2)."""
+    """The error of a failed IKE_AUTH that an INFORMATIONAL right after it reports, 0 for none (7296-2.21.2-12)."""
     for fatal in (NotifyType.AUTHENTICATION_FAILED, NotifyType.INVALID_SYNTAX, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD):
         if notification(message.payloads, fatal) is not None:
             return fatal

@@ -86,7 +86,7 @@ def first_accept(turn: Turn, ike: IkeSa, handshake: Handshake, payloads: tuple[P
 def first_answer(
     turn: Turn, ike: IkeSa, handshake: Handshake, intent: Authentication, payloads: tuple[Payload, ...]
 ) -> None:
-    """Process the answer to what IKE_AUTH asked for. A failure leaves the IKE SA (Section 1.2)."""
+    """Process the answer to what IKE_AUTH asked for. A failure leaves the IKE SA (7296-1-06, 7296-2.21.2-10)."""
     config = intent.child
     assert config is not None
     if maybe(payloads, SA, "1.2") is None:
@@ -109,7 +109,9 @@ def first_answer(
 def _decide(
     turn: Turn, ike: IkeSa, payloads: tuple[Payload, ...], *, with_ke: bool, old: ChildSa | None = None
 ) -> tuple[ChildConfig, Agreed, Proposal]:
-    """The responder's decision: which policy, which suite, which traffic (Sections 2.7, 2.9, 2.9.2)."""
+    """The responder's decision: which policy, which suite, which traffic.
+
+    Sections 2.7, 2.9 and 2.9.2: what replaces a Child SA must not be narrower (7296-2.9.2-04)."""
     # Parse
     offer = one(payloads, SA, "1.3.1").proposals
     tsi = one(payloads, TSi, "1.3.1").selectors
@@ -174,7 +176,7 @@ def _refuse_answer(
     offer: tuple[Proposal, ...],
     error: RemoteProtocolError,
 ) -> None:
-    """The peer has a Child SA that we don't want: it has to be deleted (Sections 1.3.1, 2.21)."""
+    """The peer has a Child SA that we don't want: it has to be deleted (7296-1.3.1-08, 7296-2.21-03)."""
     turn.outputs.append(Failed(f"Child SA {config.name}", error.reason))
     turn.enqueue(ike, DeleteChild(spi_in, offer[0].protocol_id))
 
@@ -195,8 +197,8 @@ def _create(
 ) -> tuple[Payload, ...]:
     """Create a Child SA as responder, and say what was chosen (Section 1.3.1).
 
-    Both directions are installed before the response goes out; in a rekey the outbound one waits until the peer deletes
-    the old SA, which tells that it has the new one (Section 2.8).
+    Inbound is installed before the response goes out (7296-2.8-17), and outbound too; in a rekey outbound waits until
+    the peer deletes the old SA, which tells that it has the new one (7296-2.8-22, 7296-2.8-23).
     """
     assert ike.keys is not None
     assert ike.suite is not None
@@ -231,7 +233,7 @@ def _establish(
     g_ir: bytes,
     replaces: bytes = b"",
 ) -> ChildSa:
-    """Install a Child SA as initiator: the peer can receive already (Section 2.8)."""
+    """Install a Child SA as initiator: the peer can receive already (7296-2.8-18)."""
     assert ike.keys is not None
     assert ike.suite is not None
     keys = schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir)
@@ -270,7 +272,7 @@ def start(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild) -> None:
         return
     local, remote = own_selectors(config, ike)
     if old is not None:
-        # Section 2.9.2: the same as in use, or more.
+        # The same as in use, or more (7296-2.9.2-03).
         local = local if selectors.is_within(old.local_ts, local) else old.local_ts
         remote = remote if selectors.is_within(old.remote_ts, remote) else old.remote_ts
     spi, nonce = turn.env.new_spi(4), turn.env.random(turn.env.settings.nonce_octets)
@@ -331,7 +333,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
 
 
 def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: ChildSa | None, nonce: bytes) -> None:
-    """A rekey succeeded: delete the old Child SA, or our new one if it lost against the peer's (Section 2.8.1)."""
+    """A rekey succeeded: the old Child SA goes (7296-2.8.1-05), or our new one if it lost (7296-2.8.1-03)."""
     crossing = intent.crossing
     if crossing is not None and collisions.ours_is_redundant(
         (intent.nonce, nonce), crossing.nonces, (made.spi_in, made.spi_out), crossing.spis
@@ -359,17 +361,19 @@ def _failed(turn: Turn, ike: IkeSa, intent: ChildRequest, old: ChildSa | None, e
     reason = name(NotifyType, error.type)
     turn.outputs.append(Failed(what, reason))
     if intent.crossing is not None or (isinstance(command, RekeyChild) and old is None):
-        return  # The peer's rekey, or its delete, has done it already (Section 2.8.1).
+        return  # The peer's rekey, or its delete, has done it already (7296-2.8.1-10).
     if error.type == NotifyType.TEMPORARY_FAILURE:
         if command.attempt >= turn.env.settings.retry_tries:
             turn.enqueue(ike, DeleteIke())
         else:
             turn.retry_later(command._replace(attempt=command.attempt + 1))
     elif error.type == NotifyType.INVALID_KE_PAYLOAD:
+        # A new exchange, with a new nonce and message ID (7296-1.3-11).
         group = int.from_bytes(error.data, "big") if len(error.data) == 2 else 0
         if not command.group and group in choice.groups_of(intent.proposals):
             turn.enqueue_first(ike, command._replace(group=group))
     elif error.type == NotifyType.CHILD_SA_NOT_FOUND and old is not None:
+        # 7296-2.25-09, 7296-2.25-10
         turn.remove(old)
         turn.enqueue_first(ike, CreateChild(old.name))
 
@@ -387,14 +391,16 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     # Check
     outstanding = ike.outstanding.intent if ike.outstanding is not None else None
     if ike.phase is not Phase.ESTABLISHED or isinstance(outstanding, IkeRequest):
+        # 7296-2.25.2-06
         raise TemporaryFailure("the IKE SA is being rekeyed or closed", section="2.25.2")
     old = None
     if rekey is not None:
         old = turn.child_by_peer(rekey.protocol_id, rekey.spi)
-        if old is None:
+        if old is None:  # 7296-2.25.1-04, 7296-2.25-08
             return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
         crossed = isinstance(outstanding, ChildRequest) and outstanding.crossing is not None
         if old.state in (ChildState.DELETING, ChildState.REPLACED) or (old.state is ChildState.REKEYING and crossed):
+            # 7296-2.25.1-01
             raise TemporaryFailure("the Child SA is being closed", section="2.25.1")
     limit = turn.env.settings.child_limit
     if rekey is None and limit and len(turn.children) >= limit:
@@ -422,7 +428,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
 
 
 def _note_rekey(turn: Turn, ike: IkeSa, old: ChildSa, peer_spi: bytes, nonces: tuple[bytes, bytes]) -> None:
-    """The peer's rekey succeeded. If ours is under way, remember that they crossed (Section 2.8.1)."""
+    """The peer's rekey succeeded. If ours is under way, remember that they crossed (7296-2.25.1-02, 7296-2.25.1-03)."""
     made = turn.children[-1]
     exchange = ike.outstanding
     if exchange is not None and isinstance(exchange.intent, ChildRequest) and old.state is ChildState.REKEYING:

@@ -8,14 +8,15 @@ Nonces = tuple[bytes, bytes]
 
 
 def lower(a: bytes, b: bytes) -> bool:
-    """Whether `a` is the lower nonce: octet by octet, and one that ends first is lower (Section 2.8.1)."""
+    """Whether `a` is the lower nonce: octet by octet, and one that ends first is lower (7296-2.8.1-04)."""
     return a < b
 
 
 def ours_is_redundant(
     ours: Nonces, theirs: Nonces, our_spis: tuple[bytes, bytes], their_spis: tuple[bytes, bytes]
 ) -> bool:
-    """Whether the SA that our exchange made is the one to delete: the lowest of the four nonces is in our exchange.
+    """Whether the SA that our exchange made is the one to delete: the lowest of the four nonces is in our
+    exchange (7296-2.8.1-03, 7296-2.8.2-01).
 
     Departure D-1: where the lowest nonce is in both exchanges the RFC is silent. Both ends then compare the remaining
     nonces, and at last the SPIs (as initiator, responder of each exchange), so that they never delete both.

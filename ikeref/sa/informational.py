@@ -65,7 +65,7 @@ def receive_response(turn: Turn, ike: IkeSa, intent: Informational) -> None:
         case DeleteChild(spi_in=spi_in):
             child = turn.child(spi_in)
             if child is not None:
-                # Both directions, or the inbound one alone where the deletes crossed (Section 1.4.1).
+                # Both directions, or the inbound one alone where the deletes crossed (7296-1.4.1-09).
                 turn.remove(child)
         case DeleteIke():
             turn.close(ike, "deleted by this end")
@@ -79,21 +79,23 @@ def receive_response(turn: Turn, ike: IkeSa, intent: Informational) -> None:
 
 
 def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
-    """Answer INFORMATIONAL: always, and with Delete payloads where Child SAs are deleted (Sections 1.4, 1.4.1)."""
+    """Answer INFORMATIONAL: always (7296-1.4-05), with Delete payloads where Child SAs are deleted (7296-1.4.1-07)."""
     payloads = message.payloads
     if message.message_id == _FIRST_AFTER_AUTH and not ike.initiator and (notify := is_report(message)):
         return Reply((), close=f"the initiator says {name(NotifyType, notify)}")
     deletes = [payload for payload in payloads if type(payload) is D]
     if any(delete.protocol_id == ProtocolId.IKE for delete in deletes):
         rekey.promote_candidate(turn, ike)
+        # Empty, whatever of ours is under way (7296-1.4.1-12, 7296-2.25.2-04, 7296-2.25.2-05).
         return Reply((), close="deleted by the peer")
     closed: dict[int, list[bytes]] = {}
     for delete in deletes:
         for spi in delete.spis:
             child = turn.child_by_peer(delete.protocol_id, spi)
             if child is None:
-                continue
+                continue  # 7296-2.25.1-07
             if child.state is ChildState.DELETING:
+                # 7296-1.4.1-08, 7296-1.4.1-10, 7296-2.25.1-05
                 turn.close_outbound(child)
             else:
                 turn.remove(child)

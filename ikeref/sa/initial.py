@@ -33,7 +33,7 @@ def initiate(connection: Connection, path: Path, now: float, env: Environment) -
 
 
 def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
-    """Send IKE_SA_INIT, or send it anew: SAi1, Ni and SPIi stay (Sections 1.2, 2.6, 2.6.1)."""
+    """Send IKE_SA_INIT, or send it anew: SAi1, Ni and SPIi stay (7296-1.2-22, 7296-2.6-13, 7296-2.6.1-03)."""
     env = turn.env
     if group != handshake.group:
         private, public = env.crypto.generate(group, env.random)
@@ -67,7 +67,7 @@ def _numbered(offer: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
 def receive_response(turn: Turn, ike: IkeSa, message: Message, datagram: bytes, path: Path) -> None:
     """Process what came in answer to IKE_SA_INIT.
 
-    Nothing in it is authenticated: what does not help is ignored and waiting goes on (Section 2.21.1).
+    Nothing in it is authenticated: what does not help is ignored and waiting goes on (7296-2.21.1-02).
     """
     # Check
     if ike.phase is not Phase.INIT_SENT or message.message_id != 0 or ike.outstanding is None or ike.handshake is None:
@@ -142,7 +142,7 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
 
 
 def _encapsulated(path: Path, connection: Connection) -> Path:
-    """From port 500 to port 4500, where a NAT was found (Section 2.23)."""
+    """From port 500 to port 4500, where a NAT was found (7296-2.23-25)."""
     local = (path.local[0], connection.local_nat_port)
     remote = (path.remote[0], connection.remote_nat_port)
     return Path(local, remote, encapsulated=True)
@@ -221,7 +221,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
 
 
 def _choose(offer: SA, env: Environment, path: Path) -> tuple[Connection, Proposal]:
-    """By our policy's order and never by KEi, so that a forged INVALID_KE_PAYLOAD gains nothing (Section 1.2)."""
+    """By our policy's order and never by KEi, so that a forged INVALID_KE_PAYLOAD gains nothing (7296-1.2-20)."""
     for proposal in offer.proposals:
         if proposal.protocol_id == ProtocolId.IKE and proposal.spi:
             raise InvalidSyntax(
@@ -235,9 +235,9 @@ def _choose(offer: SA, env: Environment, path: Path) -> tuple[Connection, Propos
 
 
 def replay(session: Session, datagram: bytes, path: Path, now: float, env: Environment) -> Step:
-    """Answer an IKE_SA_INIT request that came again, the same to the octet, with the same response (Section 2.1).
+    """Answer an IKE_SA_INIT request that came again, the same to the octet, with the same response (7296-2.1-12).
 
-    Raises Dropped once the IKE SA has come further: the initiator has that response.
+    Raises Dropped once the IKE SA has come further: the initiator has that response (7296-2.1-13).
     """
     ike = session.ikes[0]
     handshake = ike.handshake

@@ -9,7 +9,7 @@ from ikeref.wire import N, Payload
 
 
 def digest(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
-    """SHA-1 of the SPIs, the IP address and the port, as they stand in this message. 20 octets."""
+    """SHA-1 of the SPIs, the IP address and the port, as they stand in this message (7296-2.23-15). 20 octets."""
     host, port = address
     octets = spi_i + spi_r + ip_address(host).packed + port.to_bytes(2, "big")
     return hashlib.sha1(octets, usedforsecurity=False).digest()

@@ -25,7 +25,7 @@ from ikeref.wire import KE, SA, Message, N, Nonce, Payload, Proposal
 
 
 def start(turn: Turn, ike: IkeSa, command: RekeyIke) -> None:
-    """Send CREATE_CHILD_SA for a successor of the IKE SA (Section 1.3.2). KE is always there (7296-1.3.2)."""
+    """Send CREATE_CHILD_SA for a successor of the IKE SA (Section 1.3.2). KE is always there (7296-1.3.2-02)."""
     spi, nonce = turn.env.new_spi(8), turn.env.random(turn.env.settings.nonce_octets)
     offer = tuple(p._replace(number=i, spi=spi) for i, p in enumerate(turn.connection.ike_proposals, 1))
     group = command.group or choice.groups_of(offer)[0]
@@ -56,7 +56,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: IkeReques
         # Derive
         g_ir = turn.env.crypto.agree(suite.group, intent.private, key_exchange.public)
     except RemoteProtocolError as failure:
-        # The peer has a successor that we can't have: state is out of step, so start over (Section 2.21.3).
+        # The peer has a successor that we can't have: state is out of step, so start over (7296-2.21.3-03).
         turn.outputs.append(Failed("rekey of the IKE SA", failure.reason))
         turn.enqueue_first(ike, DeleteIke())
         return
@@ -105,10 +105,12 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     exchange = ike.outstanding
     intent = exchange.intent if exchange is not None else None
     if ike.phase is not Phase.ESTABLISHED:
+        # 7296-2.25.2-03, 7296-2.8.2-03
         raise TemporaryFailure("the IKE SA is being rekeyed or closed", section="2.25.2")
     if isinstance(intent, ChildRequest) or (
         isinstance(intent, Informational) and isinstance(intent.command, DeleteChild)
     ):
+        # 7296-2.25.1-08
         raise TemporaryFailure("a Child SA is being created, rekeyed or closed", section="2.25.1")
     if isinstance(intent, IkeRequest) and intent.crossing is not None:
         raise TemporaryFailure("the IKE SA has been rekeyed", section="2.25.2")
@@ -134,6 +136,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     made = _successor(turn, ike, False, spi_i, spi_r, suite, nonce, own, g_ir)
     # State
     if exchange is not None and isinstance(intent, IkeRequest):
+        # 7296-2.25.2-01, 7296-2.25.2-02
         crossing = Crossing((nonce, own), made.spi, (spi_i, spi_r))
         turn.put(ike._replace(outstanding=exchange._replace(intent=intent._replace(crossing=crossing))))
         turn.put(made._replace(phase=Phase.CANDIDATE))
@@ -156,7 +159,10 @@ def _offered_spi(offer: tuple[Proposal, ...], chosen: Proposal) -> bytes:
 def _successor(
     turn: Turn, ike: IkeSa, initiator: bool, spi_i: bytes, spi_r: bytes, suite: Suite, ni: bytes, nr: bytes, g_ir: bytes
 ) -> IkeSa:
-    """The new IKE SA, its counters at 0: SKEYSEED by the old PRF from the old SK_d, SK_* by the new (Section 2.18)."""
+    """The new IKE SA, its counters at 0: SKEYSEED by the old PRF from the old SK_d, SK_* by the new (Section 2.18).
+
+    7296-1.3.2-06, 7296-1.3.2-09, 7296-2.18-03, 7296-2.18-04, 7296-2.18-10.
+    """
     assert ike.keys is not None
     assert ike.suite is not None
     crypto = turn.env.crypto
@@ -182,9 +188,9 @@ def _successor(
 
 
 def _inherit(turn: Turn, old: IkeSa, heir: IkeSa, *, delete: bool = False) -> None:
-    """The heir takes over: Child SAs (they follow `current`), and the commands that wait (Sections 2.8, 2.8.2).
+    """The heir takes over: Child SAs (they follow `current`), and the commands that wait (7296-2.8-09, 7296-2.8.2-02).
 
-    Whoever's exchange made the heir deletes the old IKE SA, and that is its last request (Section 2.8).
+    Whoever's exchange made the heir deletes the old IKE SA, and that is its last request (7296-2.8-10, 7296-2.8-11).
     """
     old = turn.ike(old.spi) or old
     queue = tuple(command for command in old.queue if not isinstance(command, RekeyIke))
@@ -196,7 +202,7 @@ def _inherit(turn: Turn, old: IkeSa, heir: IkeSa, *, delete: bool = False) -> No
 
 
 def promote_candidate(turn: Turn, old: IkeSa) -> None:
-    """The old IKE SA goes before our own rekey was answered: the peer's successor inherits (Section 2.8.2)."""
+    """The old IKE SA goes before our own rekey was answered: the peer's successor inherits (7296-2.8.2-04)."""
     for ike in turn.ikes:
         if ike.phase is Phase.CANDIDATE:
             _inherit(turn, old, ike)

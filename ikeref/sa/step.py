@@ -137,7 +137,7 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
     if ike.phase is Phase.INIT_SENT or ike.phase is Phase.AUTH_SENT:
         raise Dropped("a request of a responder that isn't authenticated", section="1.2")
     if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:
-        raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1.2", field="Exchange Type")
+        raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1", field="Exchange Type")  # 7296-1-02
     # State
     turn.outputs.append(Received(message, what.path))
     ike = turn.put(ike._replace(heard=turn.now, path=what.path if _follows(ike) else ike.path))
@@ -152,11 +152,11 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
 
 def _follows(ike: IkeSa) -> bool:
     """Whether the peer's address may change: it goes to port 4500, or a NAT gives it another (Section 2.23)."""
-    return ike.phase is Phase.HALF_OPEN or ike.nat_remote
+    return ike.phase is Phase.HALF_OPEN or (ike.nat_remote and not ike.nat_local)  # 7296-2.23-30, 7296-2.23-32
 
 
 def _answer(turn: Turn, ike: IkeSa, message: Message, broken: RemoteProtocolError | None) -> Reply:
-    """What a request is answered with. A request that fails has changed nothing (Section 2.21)."""
+    """What a request is answered with. A request that fails has changed nothing (7296-2.21.3-01)."""
     saved, count = turn.session(), len(turn.outputs)
     try:
         if broken is not None:
@@ -206,7 +206,7 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
     turn.outputs.append(Received(message, what.path))
     ike = turn.put(ike._replace(outstanding=None, heard=turn.now))
     if broken:
-        # Fatal at both ends (Section 2.21.3), and no answer to a response (Section 2.21).
+        # Fatal at both ends (7296-2.21.3-04), and no answer to a response (7296-2.21-02).
         turn.close(ike, broken)
         return
     match exchange.intent:

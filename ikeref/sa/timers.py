@@ -107,7 +107,7 @@ def _expire(turn: Turn, ike: IkeSa) -> None:
 
 
 def _retransmit(turn: Turn, ike: IkeSa) -> None:
-    """Send the same octets again, or give the peer up (Sections 2.1, 2.4)."""
+    """Send the same octets again, or give the peer up (7296-2.1-09, 7296-2.1-11)."""
     settings, exchange = turn.env.settings, ike.outstanding
     assert exchange is not None
     if exchange.transmissions > settings.retransmit_tries:
@@ -120,7 +120,7 @@ def _retransmit(turn: Turn, ike: IkeSa) -> None:
 
 
 def _give_up(turn: Turn, ike: IkeSa) -> None:
-    """The peer is dead as far as this IKE SA goes; all its state is discarded (Section 2.4)."""
+    """The peer is dead as far as this IKE SA goes; all its state is discarded (7296-2.1-10, 7296-2.4-09)."""
     rekey.promote_candidate(turn, ike)
     hint = ike.handshake.hint if ike.handshake is not None else ""
     reason = "the peer does not answer" + (f"; it said, unauthenticated: {hint}" if hint else "")

@@ -79,7 +79,7 @@ class Turn:
         return self.session().current
 
     def close(self, ike: IkeSa, reason: str, *, linger: bool = False) -> None:
-        """End an IKE SA; with the last one that could control them, all Child SAs (Section 1.4.1).
+        """End an IKE SA; with the last one that could control them, all Child SAs (7296-1.4.1-11).
 
         With `linger` it still replays its last response for a while.
         """
@@ -138,7 +138,7 @@ class Turn:
         self._open_outbound(child.spi_in)
 
     def close_outbound(self, child: ChildSa) -> None:
-        """Close the outbound direction; the inbound one waits for the peer's response (Section 1.4.1)."""
+        """Close the outbound direction; the inbound one waits for the peer's response (7296-1.4.1-08)."""
         if child.outbound:
             self.outputs.append(Remove(False, child))
             self.outputs.append(Audit("Child SA is half closed, its deletes crossed (Section 1.4.1)", child.spi_in))
@@ -146,7 +146,7 @@ class Turn:
         self._open_outbound(child.spi_in)
 
     def _open_outbound(self, replaced: bytes) -> None:
-        """Send on what replaced a Child SA: its initiator, too, has it now (Section 2.8, case 2)."""
+        """Send on what replaced a Child SA: its initiator, too, has it now (7296-2.8-22)."""
         for child in self.children:
             if child.replaces == replaced and child.keys is not None and not child.redundant:
                 ike = self.current or self.ikes[-1]
@@ -231,7 +231,7 @@ class Turn:
         return self.put(ike._replace(queue=(command, *ike.queue)))
 
     def retry_later(self, command: CreateChild | RekeyChild | RekeyIke) -> None:
-        """Try a command again, not at once: after a while that doubles, and a random part of it (Section 2.25)."""
+        """Try a command again, not at once: after a while that doubles, and a random part of it (7296-2.25-03)."""
         jitter = self.env.random(1)[0] / 256
         due = self.now + self.env.settings.retry_seconds * 2 ** (command.attempt - 1) * (1 + jitter)
         self.retries = (*self.retries, Retry(due, command))

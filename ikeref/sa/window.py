@@ -14,9 +14,9 @@ class Position(IntEnum):
     NEW = 1
     """The next request: process it."""
     AGAIN = 2
-    """The request answered last: send the same response (7296-2.1)."""
+    """The request answered last: send the same response (7296-2.1-04)."""
     OUTSIDE = 3
-    """Neither: of the past, or beyond the window (Section 2.3)."""
+    """Neither: its response is forgotten (7296-2.1-08), or it is beyond the window (7296-2.3-16)."""
 
 
 def request_position(message_id: int, expected: int) -> Position:
@@ -29,7 +29,7 @@ def request_position(message_id: int, expected: int) -> Position:
 
 
 def answers(message_id: int, outstanding: int | None) -> bool:
-    """Whether a response belongs to the request that is unanswered; to none, it is to be ignored (Section 2.1)."""
+    """Whether a response belongs to the request that is unanswered; to none, it is to be ignored (7296-2.2-06)."""
     return outstanding is not None and message_id == outstanding
 
 
@@ -39,10 +39,10 @@ def exhausted(next_request: int) -> bool:
 
 
 def wait(transmissions: int, initial: float, base: float) -> float:
-    """Seconds from the n-th transmission (1 is the first) to the next, growing exponentially (Section 2.1)."""
+    """Seconds from the n-th transmission (1 is the first) to the next, growing exponentially (7296-2.4-15)."""
     return float(initial * base ** (transmissions - 1))
 
 
 def patience(initial: float, base: float, tries: int) -> float:
-    """Seconds from a request to giving up on its response (Section 2.4)."""
+    """Seconds from a request to giving up on its response (7296-2.1-09)."""
     return sum(wait(n, initial, base) for n in range(1, tries + 2))
