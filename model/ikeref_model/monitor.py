@@ -151,6 +151,8 @@ class _Step:
                     name = subjects[0] if subjects else self.new_child(state)
                     if name.startswith(UNNAMED):
                         state, name = state.renamed(name, self.new_child(state) or name)
+                    if kind is Kind.REKEY_CHILD:
+                        state = state.with_child(state.child(name)._replace(mine=self.new_child(state)))
                     rows = self.rows.responses(kind, outcome)
                     for path in self.rule(_Path(state, (), sent), rows, observation.sa, name):
                         yield path._replace(state=path.state.without_denied())
