@@ -115,6 +115,8 @@ class Pair:
         }
         self.flying: list[Flight] = []
         """In the order in which they were sent."""
+        self.past: list[Flight] = []
+        """All that were ever sent: a network may bring any of them again, at any time."""
         self.records: list[Record] = []
         self._sent = 0
         self._watch = watch
@@ -179,6 +181,7 @@ class Pair:
                 self._sent += 1
                 flight = Flight(self._sent, PEER[end], output.datagram, output.path, output.message, output.again)
                 self.flying.append(flight)
+                self.past.append(flight)
         record = Record(len(self.records), end, self.now, event, before, outputs, dict(self.ends[end].sessions))
         self.records.append(record)
         if self._watch is not None:

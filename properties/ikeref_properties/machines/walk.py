@@ -1,0 +1,89 @@
+"""Random walks: many schedules a second, each judged at every step and at rest."""
+
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from ikeref.policy.connections import Settings
+from ikeref_properties.machines.invariants import Ledger, Violation
+from ikeref_properties.machines.schedule import Schedule, Weights, perform, random_schedule, shrink, text
+from ikeref_properties.network import Pair, Record
+
+Watch = Callable[[Record], None]
+MakePair = Callable[[int, Watch], Pair]
+"""Two ends that have an established IKE SA or are about to; each step is to be shown to the watch."""
+
+
+def established(seed: int, watch: Watch) -> Pair:
+    """Two ends on the toy provider with an IKE SA and one Child SA."""
+    return Pair(seed, settings=Settings(), watch=watch).establish()
+
+
+def starting(seed: int, watch: Watch) -> Pair:
+    """Two ends on the toy provider of which one has just sent IKE_SA_INIT."""
+    pair = Pair(seed, settings=Settings(), watch=watch)
+    pair.initiate()
+    return pair
+
+
+class Finding(NamedTuple):
+    """A run in which something did not hold."""
+
+    seed: int
+    schedule: Schedule
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: {type(self.error).__name__}: {self.error}\n{text(self.schedule)}"
+
+
+def run(seed: int, schedule: Schedule, make: MakePair = established) -> Pair:
+    """Let a schedule happen, then let everything settle. Raises Violation where something does not hold."""
+    ledger = Ledger()
+    pair = make(seed, ledger.note)
+    for act in schedule:
+        perform(pair, act)
+    pair.settle()
+    ledger.at_rest(pair)
+    return pair
+
+
+def attempt(seed: int, schedule: Schedule, make: MakePair = established) -> Exception | None:
+    """What a run breaks; None for nothing."""
+    try:
+        run(seed, schedule, make)
+    except Exception as error:  # whatever it is, it is a finding
+        return error
+    return None
+
+
+def walk(
+    first: int, count: int, weights: Weights | None = None, make: MakePair = established, findings: int = 1
+) -> list[Finding]:
+    """Runs with the seeds `first` to `first + count`, up to so many findings, each shrunk."""
+    found: list[Finding] = []
+    weights = weights or Weights()
+    for seed in range(first, first + count):
+        schedule = random_schedule(Random(seed), weights)
+        error = attempt(seed, schedule, make)
+        if error is None:
+            continue
+        found.append(_shrunk(seed, schedule, error, make))
+        if len(found) >= findings:
+            break
+    return found
+
+
+def _shrunk(seed: int, schedule: Schedule, error: Exception, make: MakePair) -> Finding:
+    rule = _rule(error)
+
+    def fails(shorter: Schedule) -> bool:
+        again = attempt(seed, shorter, make)
+        return again is not None and _rule(again) == rule
+
+    shorter = shrink(schedule, fails)
+    return Finding(seed, shorter, attempt(seed, shorter, make) or error)
+
+
+def _rule(error: Exception) -> str:
+    return error.rule if isinstance(error, Violation) else type(error).__name__
