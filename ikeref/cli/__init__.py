@@ -1,0 +1,1 @@
+"""The roof: commands for people. The only part that may import everything."""
