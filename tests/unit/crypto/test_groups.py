@@ -90,7 +90,8 @@ def test_s2_14_leading_zeros_of_g_ir_are_kept(group: int) -> None:
     """About one secret in 256 starts with a zero octet: search one."""
     private, _ = REAL.generate(group, lambda n: b"\x11" * n)
     if group == KeGroup.ECP_256:
-        publics = (REAL.generate(group, lambda n, i=i: i.to_bytes(n))[1] for i in range(1, 5000))
+        draws = (i for i in range(1, 5000))
+        publics = (REAL.generate(group, lambda n: next(draws).to_bytes(n))[1] for _ in range(1, 5000))
     else:
         publics = (i.to_bytes(GROUPS[group].public) for i in range(2, 5000))
     secret = next(s for s in (REAL.agree(group, private, public) for public in publics) if s[0] == 0)

@@ -22,7 +22,7 @@ from ikeref.crypto.transforms import ENCRYPTION, is_aead
 from ikeref.errors import Dropped, InvalidSyntax, LocalProtocolError, UnsupportedCriticalPayload
 from ikeref.registry import Encr, ExchangeType, Integ, KeGroup, NotifyType, Prf
 
-PROVIDERS = {"real": RealCrypto(legacy=True, null=True), "free": FreeCrypto()}
+PROVIDERS: dict[str, Provider] = {"real": RealCrypto(legacy=True, null=True), "free": FreeCrypto()}
 REAL = PROVIDERS["real"]
 
 
