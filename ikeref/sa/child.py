@@ -330,6 +330,9 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
     made = _establish(turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces)
     if isinstance(intent.command, RekeyChild):
         _replace(turn, ike, intent, made, old, nonce)
+    if made.spi_out in intent.condemned:
+        # The peer deleted it before we knew of it; its SAs are gone, so ours have to go too (Section 1.4.1).
+        turn.enqueue_first(turn.ike(ike.spi) or ike, DeleteChild(made.spi_in))
 
 
 def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: ChildSa | None, nonce: bytes) -> None:
@@ -396,6 +399,8 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     old = None
     if rekey is not None:
         old = turn.child_by_peer(rekey.protocol_id, rekey.spi)
+        if old is None and isinstance(outstanding, ChildRequest):
+            raise TemporaryFailure("the Child SA may be the one that is being created", section="2.25")
         if old is None:  # 7296-2.25.1-04, 7296-2.25-08
             return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
         crossed = isinstance(outstanding, ChildRequest) and outstanding.crossing is not None

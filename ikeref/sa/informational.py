@@ -6,6 +6,7 @@ from ikeref.sa.authentication import Reply, is_report
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
     CheckLiveness,
+    ChildRequest,
     ChildSa,
     ChildState,
     DeleteChild,
@@ -93,6 +94,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
         for spi in delete.spis:
             child = turn.child_by_peer(delete.protocol_id, spi)
             if child is None:
+                _condemn(turn, ike.spi, spi)
                 continue  # 7296-2.25.1-07
             if child.state is ChildState.DELETING:
                 # 7296-1.4.1-08, 7296-1.4.1-10, 7296-2.25.1-05
@@ -104,3 +106,12 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
         if type(payload) is N:
             turn.audit(f"the peer says {name(NotifyType, payload.type)}")
     return Reply(tuple(D(protocol, 4, tuple(spis)) for protocol, spis in closed.items()))
+
+
+def _condemn(turn: Turn, ike_spi: bytes, spi: bytes) -> None:
+    """Remember a Delete for a Child SA that the peer may have just created for us, its answer still on the way."""
+    ike = turn.ike(ike_spi)
+    exchange = ike.outstanding if ike is not None else None
+    if ike is not None and exchange is not None and isinstance(exchange.intent, ChildRequest):
+        intent = exchange.intent._replace(condemned=(*exchange.intent.condemned, spi))
+        turn.put(ike._replace(outstanding=exchange._replace(intent=intent)))

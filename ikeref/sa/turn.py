@@ -91,7 +91,7 @@ class Turn:
         self.outputs.append(Closed(ike.spi_i, ike.spi_r, reason))
         if all(other.phase >= Phase.REKEYED or other.redundant for other in self.ikes):
             for child in self.children:
-                self.remove(child)
+                self._shut(child)
             self.retries = ()
 
     # Child SAs
@@ -130,12 +130,15 @@ class Turn:
 
     def remove(self, child: ChildSa) -> None:
         """Close what is open of a Child SA, and forget it."""
+        self._shut(child)
+        self._open_outbound(child.spi_in)
+
+    def _shut(self, child: ChildSa) -> None:
         if child.outbound:
             self.outputs.append(Remove(False, child))
         if child.inbound:
             self.outputs.append(Remove(True, child))
         self.children = tuple(other for other in self.children if other.spi_in != child.spi_in)
-        self._open_outbound(child.spi_in)
 
     def close_outbound(self, child: ChildSa) -> None:
         """Close the outbound direction; the inbound one waits for the peer's response (7296-1.4.1-08)."""

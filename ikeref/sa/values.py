@@ -189,6 +189,8 @@ class ChildRequest(NamedTuple):
     tsi: tuple[TrafficSelector, ...]
     tsr: tuple[TrafficSelector, ...]
     crossing: Crossing | None = None
+    condemned: tuple[bytes, ...] = ()
+    """SPIs that the peer deleted meanwhile and we don't know: one may be of the answer that is yet to come."""
 
 
 class IkeRequest(NamedTuple):

@@ -1,0 +1,53 @@
+"""Runs that once broke something, each as short as it can be: what the users and the network do, then rest.
+
+Found by random walks; `ikeref_properties.machines.walk.run` judges every step and the end.
+"""
+
+import pytest
+from ikeref_properties.machines.schedule import COMMAND, DELIVER, LOSE, Act, Schedule
+from ikeref_properties.machines.walk import run
+
+FOUND: dict[str, tuple[int, Schedule]] = {
+    "s1_4_1_the_ike_sa_ends_while_a_rekeyed_child_sa_waits_for_its_outbound_half": (
+        40,
+        (
+            Act(COMMAND, 0, "B", "rekey child"),
+            Act(DELIVER),
+            Act(COMMAND, 0, "A", "delete IKE"),
+            Act(LOSE),
+        ),
+    ),
+    "s1_4_1_a_child_sa_is_deleted_before_its_initiator_knows_of_it": (
+        148,
+        (
+            Act(COMMAND, 0, "B", "create"),
+            Act(DELIVER),
+            Act(LOSE),
+            Act(COMMAND, 1, "A", "delete child"),
+        ),
+    ),
+    "s2_25_a_child_sa_is_rekeyed_before_its_initiator_knows_of_it": (
+        265,
+        (
+            Act(COMMAND, 0, "B", "create"),
+            Act(DELIVER),
+            Act(LOSE),
+            Act(COMMAND, 1, "A", "rekey child"),
+        ),
+    ),
+    "s2_25_what_replaces_a_child_sa_is_rekeyed_before_its_initiator_knows_of_it": (
+        590,
+        (
+            Act(COMMAND, 0, "B", "rekey child"),
+            Act(DELIVER),
+            Act(LOSE),
+            Act(COMMAND, 1, "A", "rekey child"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_schedule(name: str) -> None:
+    seed, schedule = FOUND[name]
+    run(seed, schedule)
