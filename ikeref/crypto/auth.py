@@ -55,17 +55,17 @@ def signed_octets(provider: Provider, prf: int, message: bytes, nonce: bytes, sk
     """InitiatorSignedOctets or ResponderSignedOctets (Section 2.15).
 
     `message` is the signer's own IKE_SA_INIT message, the last one it sent, from SPIi on, without the non-ESP marker
-    (`7296-2.15-06`, `7296-2.15-08`). `nonce` is the Nonce Data of the other side, `sk_p` SK_pi or SK_pr of the signer,
-    `id_body` its ID payload without the generic header.
+    (`7296-2.15-06`, `7296-2.15-07`, `7296-2.15-08`). `nonce` is the Nonce Data of the other side (`7296-2.15-05`),
+    `sk_p` SK_pi or SK_pr of the signer, `id_body` its ID payload without the generic header (`7296-2.15-02`).
     """
     return message + nonce + provider.prf(prf, sk_p, id_body)
 
 
 def shared_key_auth(provider: Provider, prf: int, secret: bytes, octets: bytes) -> bytes:
-    """AUTH = prf(prf(Shared Secret, "Key Pad for IKEv2"), signed octets) (Section 2.15).
+    """AUTH = prf(prf(Shared Secret, "Key Pad for IKEv2"), signed octets) (Section 2.15, `7296-2.15-14`).
 
-    With EAP `secret` is the MSK, or SK_pi or SK_pr for a method that makes no key (Section 2.16); with NULL
-    authentication it is SK_pi or SK_pr (RFC 7619 section 2.1).
+    With EAP `secret` is the MSK (`7296-2.15-21`), or SK_pi or SK_pr for a method that makes no key (`7296-2.15-22`);
+    with NULL authentication it is SK_pi or SK_pr (RFC 7619 section 2.1).
     """
     return provider.prf(prf, provider.prf(prf, secret, KEY_PAD), octets)
 
@@ -81,7 +81,7 @@ def sign(
 ) -> tuple[int, bytes]:
     """The Auth Method and the Authentication Data over the signed octets.
 
-    `hashes` are those that the peer announced: method 14 must take one of them (RFC 7427 section 4). Without any the
+    `hashes` are those that the peer announced: method 14 must take one of them (`7427-4-03`). Without any the
     older methods 1 and 9 to 11 are used. `pss` chooses RSASSA-PSS over RSASSA-PKCS1-v1_5 (RFC 8247 section 3.2).
     Raises `LocalProtocolError` if this key can sign nothing that the peer accepts.
     """
@@ -100,8 +100,8 @@ def verify(
 ) -> None:
     """Check the Authentication Data of a signature method; `AuthenticationFailed` says no more than what was wrong.
 
-    `hashes` are those that we announced if the peer announced some too: then only method 14 is right (RFC 7427 section
-    3); the empty set if not: then method 14 is not. None accepts both, and the hashes in `HASHES`.
+    `hashes` are those that we announced if the peer announced some too: then only method 14 is right (`7427-3-04`); the
+    empty set if not: then method 14 is not. None accepts both, and the hashes in `HASHES`.
     """
     if hashes is not None and (method == AuthMethod.DIGITAL_SIGNATURE) != bool(hashes):
         raise _failed(f"method {name(AuthMethod, method)} was not announced", "RFC 7427 3")
@@ -123,7 +123,7 @@ def verify(
 
 
 def _choices(key: PrivateKey, pss: bool) -> tuple[tuple[Kind, int], ...]:
-    """What a key can sign with, the best first."""
+    """What a key can sign with, the best first: the key's type decides (`7296-2.15-10`)."""
     sha2 = [int(HashAlgorithm.SHA2_256), int(HashAlgorithm.SHA2_384), int(HashAlgorithm.SHA2_512)]
     match key:
         case RSAPrivateKey():
@@ -160,7 +160,7 @@ def _sign_by_old_method(key: PrivateKey, octets: bytes) -> tuple[int, bytes]:
 
 
 def _verify_rsa(key: PublicKey, data: bytes, octets: bytes) -> None:
-    """Method 1: RSASSA-PKCS1-v1_5; the hash is whichever the DigestInfo names (`7296-3.8-04`)."""
+    """Method 1: RSASSA-PKCS1-v1_5; the hash is whichever the DigestInfo names (`7296-3.8-03`, `7296-3.8-04`)."""
     if not isinstance(key, RSAPublicKey):
         raise _failed("an RSA method with another kind of key", "3.8")
     _require_size(key)
@@ -187,7 +187,7 @@ def _verify_fixed_ecdsa(key: PublicKey, method: int, data: bytes, octets: bytes)
 
 
 def _verify_identified(key: PublicKey, data: bytes, octets: bytes, hashes: frozenset[int]) -> None:
-    """Method 14: length, AlgorithmIdentifier, signature (RFC 7427 section 3)."""
+    """Method 14: length, AlgorithmIdentifier, signature (RFC 7427 section 3, `7427-3-02`, `7427-3-06`)."""
     end = 1 + data[0] if data else 0
     algorithm = IDENTIFIERS.get(data[1:end]) if 0 < end <= len(data) else None
     if algorithm is None:

@@ -3,9 +3,9 @@
 Chains are validated by the verifier of the cryptography package, with its web profile relaxed to what IKE uses: no
 subjectAltName or extended key usage is demanded. Revocation is not checked.
 
-Departure D-2: an extended key usage for TLS servers or clients is accepted beside those of RFC 4945 section 5.1.3.12,
+Departure D-3: an extended key usage for TLS servers or clients is accepted beside those of RFC 4945 section 5.1.3.12,
 because certificates in the field have it.
-Departure D-3: the package's verifier refuses every chain with EdDSA keys. These are walked here, signature by signature
+Departure D-4: the package's verifier refuses every chain with EdDSA keys. These are walked here, signature by signature
 with the package's own check of each; a name constraint in one is refused, not evaluated.
 """
 

@@ -1,5 +1,7 @@
 """Encryption algorithms of the Encrypted payload (Sections 3.3.2 and 3.14, RFC 5282, RFC 7634).
 
+`7296-3.14-04`, `7296-3.14-12`.
+
 Each is a pair of functions: seal (key, iv, plaintext, associated) -> ciphertext | ICV, and open, its inverse, which
 raises `InvalidTag`. `key` is SK_e whole, salt last. Algorithms without an ICV of their own ignore `associated`. No
 OpenSSL context outlives the call: keys are octets, and an IKE SA stays small.

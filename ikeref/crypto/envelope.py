@@ -123,7 +123,7 @@ def protect_fragment(
     sk_a: bytes,
     fragment: Fragment,
 ) -> bytes:
-    """The datagram of one Encrypted Fragment (RFC 7383 section 2.5)."""
+    """The datagram of one Encrypted Fragment: IV and ICV of its own (RFC 7383 section 2.5, `7383-2.5-08`)."""
     plaintext = _pad(provider, suite, fragment.content, fragment.padding)
     size = len(fragment.iv) + len(plaintext) + provider.icv_size(suite)
     closed = SKF(fragment.next_payload, fragment.fragment_number, fragment.total_fragments, bytes(size), fragment.flags)

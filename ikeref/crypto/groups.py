@@ -53,7 +53,10 @@ def _x448_agree(private: X448PrivateKey, public: bytes) -> bytes:
 
 
 def _curve(curve: ec.EllipticCurve) -> GroupFunctions:
-    """ECP and Brainpool: the public value is x | y, the secret is x (RFC 5903 section 7, RFC 6954 section 2)."""
+    """ECP and Brainpool: the public value is x | y, the secret is x (RFC 5903 section 7, RFC 6954 section 2).
+
+    A public value has to be a point of the curve (`7296-3.3.2-14`, `6989-2.3-01`).
+    """
     size = (curve.key_size + 7) // 8
     order = curve.group_order
     draw = (order.bit_length() + 7) // 8

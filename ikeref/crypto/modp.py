@@ -5,7 +5,7 @@ being written out in 8 KB of digits that nobody can check:
 
     p = 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) pi) + k),  g = 2
 
-Departure D-1: exponentiation is Python's `pow`, whose time depends on the private exponent. The cryptography package
+Departure D-2: exponentiation is Python's `pow`, whose time depends on the private exponent. The cryptography package
 has deprecated its constant-time one. Prefer the elliptic-curve groups where somebody can measure us.
 """
 
@@ -55,7 +55,7 @@ def _pi(bits: int) -> int:
 
 @cache
 def modulus(group: int) -> int:
-    """The prime p of a group."""
+    """The prime p of a group (`7296-B.2-01`, RFC 3526)."""
     n, k, _ = _PARAMETERS[group]
     return (1 << n) - (1 << (n - 64)) - 1 + (_pi(n - 130) + k << 64)
 
@@ -71,7 +71,7 @@ def generate(group: int, random: Callable[[int], bytes]) -> tuple[Exponent, byte
 def agree(group: int, private: Exponent, public: bytes) -> bytes:
     """g^ir, padded to the length of the modulus (`7296-2.14-04`).
 
-    Raises `InvalidSyntax` unless 1 < y < p - 1 (RFC 6989 section 2.1: enough for a safe prime).
+    Raises `InvalidSyntax` unless 1 < y < p - 1 (RFC 6989 section 2.1, `6989-2.1-01`: enough for a safe prime).
     """
     n, _, _ = _PARAMETERS[group]
     p = modulus(group)

@@ -43,7 +43,7 @@ class RealCrypto:
         return _prf(prf)(key, data)
 
     def prf_plus(self, prf: int, key: bytes, seed: bytes, length: int) -> bytes:
-        """See `Provider.prf_plus`. More than 255 blocks are refused (`7296-2.13-11`)."""
+        """See `Provider.prf_plus`. Blocks are chained (`7296-2.13-09`); more than 255 are refused (`7296-2.13-11`)."""
         function = _prf(prf)
         block = out = function(key, seed + b"\1")
         blocks = -(-length // len(block))
@@ -55,7 +55,7 @@ class RealCrypto:
         return out[:length]
 
     def encrypt(self, suite: Suite, sk_e: bytes, sk_a: bytes, prefix: bytes, iv: bytes, plaintext: bytes) -> bytes:
-        """See `Provider.encrypt`."""
+        """See `Provider.encrypt`. The ICV covers all that precedes it, encrypted (`7296-3.14-18`, `7296-3.14-19`)."""
         cipher = self._cipher(suite)
         if cipher.icv:
             return iv + cipher.seal(sk_e, iv, plaintext, prefix)

@@ -44,7 +44,7 @@ class ChildKeys(NamedTuple):
 
 
 def skeyseed(provider: Provider, prf: int, ni: bytes, nr: bytes, g_ir: bytes) -> bytes:
-    """SKEYSEED = prf(Ni | Nr, g^ir) (Section 2.14, `7296-2.14-02`).
+    """SKEYSEED = prf(Ni | Nr, g^ir), the nonces without headers (Section 2.14, `7296-2.14-02`, `7296-2.14-05`).
 
     Two PRFs are keyed with the first 64 bits of each nonce only (`7296-2.14-06`).
     """
@@ -63,7 +63,11 @@ def skeyseed_rekey(provider: Provider, old_prf: int, old_sk_d: bytes, g_ir: byte
 def ike_keys(
     provider: Provider, suite: Suite, skeyseed: bytes, ni: bytes, nr: bytes, spi_i: bytes, spi_r: bytes
 ) -> IkeKeys:
-    """{SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) (Section 2.14)."""
+    """{SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) (Section 2.14).
+
+    `7296-2.14-03`; SK_d, SK_pi and SK_pr have the preferred key size of the PRF (`7296-2.13-06`, `7296-2.14-01`). For a
+    rekeyed IKE SA `suite`, nonces and SPIs are those of the new one (`7296-2.18-10`).
+    """
     p = prf_row(suite.prf).key
     a = integrity_key_size(suite.integ)
     e = encryption_key_size(suite.encr, suite.key_bits)
@@ -81,7 +85,10 @@ def ike_keys(
 
 
 def mix_ppk(provider: Provider, prf: int, keys: IkeKeys, ppk: bytes) -> IkeKeys:
-    """SK_d, SK_pi and SK_pr made over with a postquantum preshared key: prf+(PPK, SK_x') (RFC 8784 section 3)."""
+    """SK_d, SK_pi and SK_pr made over with a postquantum preshared key: prf+(PPK, SK_x') (RFC 8784 section 3).
+
+    `8784-3-05`.
+    """
     size = prf_row(prf).key
     sk_d, sk_pi, sk_pr = (provider.prf_plus(prf, ppk, old, size) for old in (keys.sk_d, keys.sk_pi, keys.sk_pr))
     return keys._replace(sk_d=sk_d, sk_pi=sk_pi, sk_pr=sk_pr)
@@ -91,6 +98,8 @@ def keymat(
     provider: Provider, prf: int, sk_d: bytes, ni: bytes, nr: bytes, lengths: Sequence[int], g_ir: bytes = b""
 ) -> tuple[bytes, ...]:
     """KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr), cut into pieces of the given `lengths` in octets (Section 2.17).
+
+    `7296-2.17-02` without g^ir, `7296-2.17-03` with it.
 
     With several protocols the caller lists the lengths of all SAs from the initiator in order of their headers in the
     encapsulated packet, then those of the other direction (`7296-2.17-05`, `7296-2.17-06`).
@@ -106,7 +115,10 @@ def keymat(
 def child_keys(
     provider: Provider, prf: int, sk_d: bytes, ni: bytes, nr: bytes, suite: ChildSuite, g_ir: bytes = b""
 ) -> ChildKeys:
-    """The keys of a Child SA of one protocol: encryption before integrity, initiator's traffic first (Section 2.17)."""
+    """The keys of a Child SA of one protocol: encryption before integrity, initiator's traffic first (Section 2.17).
+
+    `7296-2.17-05`, `7296-2.17-07`, `7296-2.17-08`; their sizes follow from the transforms (`7296-2.17-09`).
+    """
     e = encryption_key_size(suite.encr, suite.key_bits)
     a = integrity_key_size(suite.integ)
     octets = provider.prf_plus(prf, sk_d, g_ir + ni + nr, 2 * (e + a))

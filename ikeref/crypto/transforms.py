@@ -60,8 +60,9 @@ class PseudorandomFunction(NamedTuple):
 
     id: int
     key: int
-    """The preferred key size: that of SK_d, SK_pi and SK_pr (Section 2.13)."""
+    """The preferred key size: that of SK_d, SK_pi and SK_pr (Section 2.13, `7296-2.13-07`, `7296-2.13-08`)."""
     output: int
+    """At least 16 (Section 5, `7296-5-06`)."""
     nonce_prefix: int | None = None
     """How much of each nonce keys SKEYSEED: 8 octets for two PRFs (Section 2.14, `7296-2.14-06`), else all of it."""
 
@@ -71,7 +72,9 @@ class Integrity(NamedTuple):
 
     id: int
     key: int
+    """As long as the hash output for HMAC (`7296-2.13-05`)."""
     icv: int
+    """`7296-3.14-20`."""
 
 
 class Group(NamedTuple):
