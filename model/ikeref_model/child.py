@@ -23,6 +23,8 @@ from ikeref_model.terms import Pick, Value, all_of, is_, isnt
 
 READY = all_of(is_("ike.state", Ike.ESTABLISHED), is_("ike.own", NOTHING))
 """The IKE SA can carry a new request about a Child SA."""
+CONTROLLED = all_of(READY, is_("child.on_ike"))
+"""Control messages go under the IKE SA that controls the Child SA (Section 1.4)."""
 ANSWERED: dict[str, Value | Pick] = {"ike.own": NOTHING}
 SUPERFLUOUS: dict[str, Value | Pick] = {
     "child_theirs.state": Pick(is_("child_theirs.state", Child.OPEN), Child.REPLACED, None),
@@ -105,12 +107,12 @@ REKEY: tuple[Row, ...] = (
         "child.rekey.send",
         Child.OPEN,
         send(Kind.REKEY_CHILD),
-        guard=READY,
+        guard=CONTROLLED,
         to=Child.REKEYING,
         set={"ike.own": Kind.REKEY_CHILD},
         section="1.3.3",
         level="MUST",
-        ids=("7296-1.3.3-03", "7296-2.8-07"),
+        ids=("7296-1.3.3-03", "7296-2.8-07", "7296-1.4-03"),
     ),
     row(
         "child.rekey.request.accept",
@@ -267,18 +269,18 @@ DELETE: tuple[Row, ...] = (
         "child.delete.send",
         (Child.OPEN, Child.REPLACED),
         send(Kind.DELETE_CHILD),
-        guard=all_of(READY, isnt("child.due")),
+        guard=all_of(CONTROLLED, isnt("child.due")),
         to=Child.DELETING,
         set={"ike.own": Kind.DELETE_CHILD},
         section="1.4.1",
         level="MUST",
-        ids=("7296-2.4-24", "7296-1.4.1-04", "7296-2.4-23"),
+        ids=("7296-2.4-24", "7296-1.4.1-04", "7296-2.4-23", "7296-1.4-03"),
     ),
     row(
         "child.delete.send.due",
         Child.REPLACED,
         send(Kind.DELETE_CHILD),
-        guard=all_of(READY, is_("child.due")),
+        guard=all_of(CONTROLLED, is_("child.due")),
         to=Child.DELETING,
         set={"ike.own": Kind.DELETE_CHILD, "child.due": False},
         section="2.8.1",

@@ -14,11 +14,12 @@ Conventions that the abstraction has to follow:
   `OK`.
 * In IKE_AUTH, `REFUSED` means: authenticated, but without a Child SA (Section 1.2). A response whose AUTH does not
   verify has `fact verifies = False`, whatever it says.
+* These are dataclasses: `Installed` and `Removed` of the same things differ.
 * A request that finds no IKE SA, or is not protected where it has to be, is `Input.UNPROTECTED`.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -97,14 +98,16 @@ class Direction(StrEnum):
     OUT = "OUT"
 
 
-class Command(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Command:
     """The application asks for an exchange; IKE_SA_INIT initiates a new IKE SA."""
 
     kind: Kind
     child: str = ""
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Request:
     """A request arrived and passed its integrity check."""
 
     kind: Kind
@@ -115,7 +118,8 @@ class Request(NamedTuple):
     message_id: int | None = None
 
 
-class Response(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Response:
     """The response to an outstanding request arrived and passed its integrity check."""
 
     kind: Kind
@@ -125,7 +129,8 @@ class Response(NamedTuple):
     message_id: int | None = None
 
 
-class Timer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Timer:
     """A timer fired."""
 
     alarm: Alarm
@@ -134,7 +139,8 @@ class Timer(NamedTuple):
 Event = Command | Request | Response | Timer | Input
 
 
-class Reply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reply:
     """The endpoint answered the request of this step."""
 
     outcome: Outcome
@@ -142,7 +148,8 @@ class Reply(NamedTuple):
     """DELETE_CHILD: those whose paired Delete is in the response."""
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Asked:
     """The endpoint sent a new request, over the IKE SA `sa` ("" for that of the observation)."""
 
     kind: Kind
@@ -151,40 +158,51 @@ class Asked(NamedTuple):
     message_id: int | None = None
 
 
-class Repeated(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Repeated:
     """The endpoint repeated a request (on a timer) or a response (on a replay), octet for octet."""
 
 
-Sent = Reply | Asked | Repeated
+@dataclass(frozen=True, slots=True)
+class OneWay:
+    """The endpoint sent an unprotected notification: INVALID_IKE_SPI or INVALID_MAJOR_VERSION (Section 1.5)."""
 
 
-class Installed(NamedTuple):
+Sent = Reply | Asked | Repeated | OneWay
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
     """One direction of a Child SA was installed."""
 
     child: str
     direction: Direction
 
 
-class Removed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Removed:
     """One direction of a Child SA was removed."""
 
     child: str
     direction: Direction
 
 
-class Established(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Established:
     """An IKE SA came into being."""
 
     sa: str
 
 
-class Superseded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Superseded:
     """An IKE SA was replaced by a successor. Reporting it is optional."""
 
     sa: str
 
 
-class Closed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Closed:
     """An IKE SA ended."""
 
     sa: str
@@ -193,7 +211,8 @@ class Closed(NamedTuple):
 Change = Installed | Removed | Established | Superseded | Closed
 
 
-class Observation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Observation:
     """One step of one endpoint."""
 
     sa: str

@@ -7,6 +7,7 @@ name.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from ikeref_model.endpoint_state import Endpoint, apply, scopes
@@ -20,6 +21,7 @@ from ikeref_model.events import (
     Installed,
     Kind,
     Observation,
+    OneWay,
     Outcome,
     Position,
     Repeated,
@@ -216,7 +218,7 @@ class _Step:
             name = child or (f"{UNNAMED}{sa}" if request.kind is Kind.CREATE_CHILD else "")
             paths = [found for each in paths for found in self.rule(each, rows, sa, name, path.state, asked=request)]
         if request.kind is Kind.CREATE_CHILD and not request.children:
-            request = request._replace(children=(f"{UNNAMED}{sa}",))
+            request = replace(request, children=(f"{UNNAMED}{sa}",))
         for each in paths:
             yield from self.follow(each._replace(state=each.state.asked(sa, request)))
 
@@ -279,13 +281,19 @@ class _Step:
 
 def _permitted(row: Row, sent: tuple[Sent, ...]) -> tuple[Sent, ...] | None:
     """What of `sent` is left to explain if `row` explains the answer; None if the row does not allow the answer."""
-    replies = [each for each in sent if isinstance(each, Reply | Repeated)]
+    replies = [each for each in sent if isinstance(each, Reply | Repeated | OneWay)]
     rest = tuple(each for each in sent if isinstance(each, Asked))
     if len(replies) > 1:
         return None
     if replies:
         answer = replies[0]
-        wanted = Answer("reply", answer.outcome) if isinstance(answer, Reply) else Answer("repeat")
+        match answer:
+            case Reply(outcome):
+                wanted = Answer("reply", outcome)
+            case Repeated():
+                wanted = Answer("repeat")
+            case OneWay():
+                wanted = Answer("one-way")
         return rest if wanted in row.answers else None
     kinds = {each.name for each in row.answers if each.what == "ask"}
     for index, each in enumerate(rest):
@@ -327,6 +335,8 @@ def _sent(sent: tuple[Sent, ...]) -> str:
                 words.append(f"ask {kind}")
             case Repeated():
                 words.append("repeat")
+            case OneWay():
+                words.append("one-way")
     return ", ".join(words) or "nothing"
 
 

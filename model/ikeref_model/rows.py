@@ -42,7 +42,7 @@ class On(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What may be sent: `reply` with an outcome, `ask` with a kind, `repeat`, or `nothing`."""
+    """What may be sent: `reply` with an outcome, `ask` with a kind, `repeat`, `one-way` (unprotected), or `nothing`."""
 
     what: str
     name: str = ""
@@ -53,6 +53,7 @@ class Answer(NamedTuple):
 
 
 NOTHING_SENT = frozenset((Answer("nothing"),))
+ONE_WAY = frozenset((Answer("one-way"),))
 REPEAT = frozenset((Answer("repeat"),))
 LEVELS = ("MUST", "SHOULD", "MAY", "implied", "silent")
 
@@ -218,5 +219,14 @@ def dissolved() -> dict[str, Value | Pick]:
 
 
 def handed_over(heir: str) -> dict[str, Value | Pick]:
-    """The updates by which `heir` ("mine" or "theirs") inherits every Child SA (Section 2.8)."""
-    return {"each.on_ike": False, f"each.on_{heir}": True}
+    """The updates by which `heir` ("mine" or "theirs") inherits every Child SA (Section 2.8). An heir that was deleted
+    meanwhile takes them with it (Section 1.4.1)."""
+    ended = is_(f"ike_{heir}.state", Ike.CLOSED)
+    return {
+        "each.state": Pick(ended, Child.ABSENT, None),
+        "each.in": Pick(ended, False, None),
+        "each.out": Pick(ended, False, None),
+        "each.due": Pick(ended, False, None),
+        "each.on_ike": False,
+        f"each.on_{heir}": Pick(ended, False, True),
+    }

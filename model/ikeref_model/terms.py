@@ -1,42 +1,49 @@
 """Guards and updates as data: terms over named variables that every reader evaluates in its own way.
 
-A term is a tree of tuples. `evaluate` walks it with an *algebra*: on Python values it computes a bool, on z3 values it
-builds a z3 term, on strings it writes the guard down. So one row serves the machine, the solver and the printed table.
+A term is a tree of values (dataclasses, because two NamedTuples with the same fields are equal). `evaluate` walks it
+with an *algebra*: on Python values it computes a bool, on z3 values it builds a z3 term, on strings it writes the
+guard down. So one row serves the machine, the solver and the printed table.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 Value = bool | str
 """What a variable holds: a bool, or the name of a member of its domain."""
 
 
-class Is(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Is:
     """True if `variable` holds one of `values`."""
 
     variable: str
     values: tuple[Value, ...]
 
 
-class Not(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Not:
     """Negation."""
 
     term: "Term"
 
 
-class All(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class All:
     """Conjunction; true when empty."""
 
     terms: "tuple[Term, ...]"
 
 
-class Some(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Some:
     """Disjunction; false when empty."""
 
     terms: "tuple[Term, ...]"
 
 
-class SomeChild(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SomeChild:
     """True if some Child SA of this IKE SA satisfies `term`, in which it is called `each`."""
 
     term: "Term"
@@ -48,7 +55,8 @@ TRUE: Term = All(())
 FALSE: Term = Some(())
 
 
-class Pick(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Pick:
     """`then` if `condition` holds, else `otherwise`; None stands for the value held before."""
 
     condition: Term
