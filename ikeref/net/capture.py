@@ -4,6 +4,7 @@ Headers are made, not seen: addresses and ports are those of the socket, checksu
 port 4500 the non-ESP marker is part of the datagram (Section 2.23).
 """
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path as FilePath
 from types import TracebackType
@@ -37,13 +38,18 @@ def packet(datagram: bytes, source: Address, destination: Address) -> bytes:
 class Capture:
     """A capture file, and an observer of what one node sends and receives.
 
-    Where both ends write into one capture, `arrivals=False` at each keeps datagrams from standing there twice.
+    Where both ends write into one capture, `arrivals=False` at each keeps datagrams from standing there twice. `shown`
+    gives addresses to be written as others: Wireshark knows IKE by ports 500 and 4500, and a run without privileges has
+    neither.
     """
 
-    def __init__(self, target: FilePath | BinaryIO, *, arrivals: bool = True) -> None:
+    def __init__(
+        self, target: FilePath | BinaryIO, *, arrivals: bool = True, shown: Mapping[Address, Address] | None = None
+    ) -> None:
         self._file: BinaryIO = target.open("wb") if isinstance(target, FilePath) else target
         self._writer = dpkt.pcapng.Writer(self._file, snaplen=0xFFFF, linktype=_LINKTYPE_RAW)
         self._arrivals = arrivals
+        self._shown = dict(shown or {})
 
     def __call__(self, event: Event, at: float) -> None:
         """Record the event if it is a datagram."""
@@ -55,7 +61,8 @@ class Capture:
 
     def record(self, datagram: bytes, source: Address, destination: Address, at: float) -> None:
         """One datagram more, at a time of day in seconds since 1970."""
-        self._writer.writepkt_time(packet(datagram, source, destination), at)
+        ends = (self._shown.get(end, end) for end in (source, destination))
+        self._writer.writepkt_time(packet(datagram, *ends), at)
 
     def close(self) -> None:
         """Finish the file."""

@@ -29,6 +29,9 @@ _AEAD_ICV: Final[dict[int, tuple[str, int]]] = {
     Encr.AES_CCM_16: ("AES-CCM", 16),
 }
 
+_UNCHECKED_96: Final = "ANY 96-bits of Authentication [No Checking]"
+"""For algorithms that Wireshark can't compute; then it wants no SK_a."""
+
 _IKE_INTEG: Final[dict[int, str]] = {
     Integ.NONE: "NONE [RFC4306]",
     Integ.HMAC_MD5_96: "HMAC_MD5_96 [RFC2403]",
@@ -36,8 +39,8 @@ _IKE_INTEG: Final[dict[int, str]] = {
     Integ.HMAC_SHA2_256_128: "HMAC_SHA2_256_128 [RFC4868]",
     Integ.HMAC_SHA2_384_192: "HMAC_SHA2_384_192 [RFC4868]",
     Integ.HMAC_SHA2_512_256: "HMAC_SHA2_512_256 [RFC4868]",
-    Integ.AES_XCBC_96: "ANY 96-bits of Authentication [No Checking]",
-    Integ.AES_CMAC_96: "ANY 96-bits of Authentication [No Checking]",
+    Integ.AES_XCBC_96: _UNCHECKED_96,
+    Integ.AES_CMAC_96: _UNCHECKED_96,
 }
 
 _ESP_ENCR: Final[dict[int, str]] = {
@@ -69,9 +72,10 @@ def ike_line(event: NewKeys) -> str:
     integ = _IKE_INTEG.get(suite.integ)
     if encr is None or integ is None:
         return _nameless(f"IKE SA {event.spi_i.hex()} {event.spi_r.hex()}", suite.encr, suite.integ)
+    sk_ai, sk_ar = (b"", b"") if integ == _UNCHECKED_96 else (keys.sk_ai, keys.sk_ar)
     return (
         f"{event.spi_i.hex()},{event.spi_r.hex()},{keys.sk_ei.hex()},{keys.sk_er.hex()},"
-        f'"{encr}",{keys.sk_ai.hex()},{keys.sk_ar.hex()},"{integ}"\n'
+        f'"{encr}",{sk_ai.hex()},{sk_ar.hex()},"{integ}"\n'
     )
 
 

@@ -217,11 +217,13 @@ def related(draw: st.DrawFn) -> tuple[tuple[Proposal, ...], tuple[Proposal, ...]
     return tuple(draw(st.permutations([*offered, *draw(offers)]))), own
 
 
-def all_choices(
-    offered: tuple[Proposal, ...], acceptable: tuple[Proposal, ...]
-) -> list[tuple[int, tuple[tuple[int, int, object], ...]]]:
+Choice = tuple[int, tuple[tuple[int, int, object], ...]]
+"""Protocol, and type, ID and attributes of each transform."""
+
+
+def all_choices(offered: tuple[Proposal, ...], acceptable: tuple[Proposal, ...]) -> list[Choice]:
     """What the RFC allows, by brute force in our order: protocol, and transforms of the types not left out."""
-    found = []
+    found: list[Choice] = []
     for own in acceptable:
         kinds = choice.kinds_of(own.protocol_id)
         options = []
@@ -244,7 +246,7 @@ def all_choices(
     return found
 
 
-def as_tuple(chosen: Proposal) -> tuple[int, tuple[tuple[int, int, object], ...]]:
+def as_tuple(chosen: Proposal) -> Choice:
     return chosen.protocol_id, tuple(sorted((t.type, t.id, t.attributes) for t in chosen.transforms))
 
 

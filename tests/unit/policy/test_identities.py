@@ -64,7 +64,7 @@ def test_s3_5_names_compare_without_case_and_the_rest_octet_by_octet() -> None:
     assert not matches(parse("10.0.0.1"), parse("10.0.0.2"))
 
 
-def name(*attributes: x509.NameAttribute) -> Identity:
+def name(*attributes: x509.NameAttribute[str]) -> Identity:
     return Identity(IdType.DER_ASN1_DN, x509.Name(attributes).public_bytes())
 
 

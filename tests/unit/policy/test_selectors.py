@@ -199,7 +199,7 @@ def test_parsing_the_text_of_icmp_gives_the_same_selector(
     one: ipaddress.IPv4Address, other: ipaddress.IPv4Address, low: int, high: int
 ) -> None:
     start, end = sorted((one.packed, other.packed))
-    selector = TrafficSelector(7, 1, *sorted((low, high)), start, end)
+    selector = TrafficSelector(7, 1, min(low, high), max(low, high), start, end)
     assert from_text(to_text(selector)) == selector
 
 
