@@ -11,7 +11,7 @@ from typing import Final
 
 from ikeref.errors import Dropped, ProtocolError
 from ikeref.registry import ExchangeType, NotifyType, PayloadType
-from ikeref.wire.encapsulation import Ike, Keepalive, split
+from ikeref.wire.encapsulation import NON_ESP_MARKER, Ike, Keepalive, split
 from ikeref.wire.encrypted import SK, SKF
 from ikeref.wire.fieldmap import Opened, explain
 from ikeref.wire.header import FLAG_INITIATOR, GENERIC_SIZE, HEADER_SIZE, NO_SPI
@@ -49,7 +49,7 @@ def lint(datagram: bytes, *, port: int = 500, opened: Opened | None = None) -> t
             what = "a NAT keepalive" if isinstance(packet, Keepalive) else "ESP, as its first four octets are not zero"
             return (Defect(0, "Non-ESP Marker", "2.23", f"this is no IKE message, but {what}", "7296-3.1-03"),)
         return tuple(
-            defect._replace(offset=defect.offset + len(datagram) - len(packet.datagram))
+            defect._replace(offset=min(defect.offset + len(NON_ESP_MARKER), len(datagram) - 1))
             for defect in lint(packet.datagram, opened=opened)
         )
     explanation = explain(datagram, opened)
@@ -72,7 +72,7 @@ def _message_defects(message: Message, where: Where, opened: Opened | None) -> I
     elif not (message.payloads and isinstance(message.payloads[-1], (SK, SKF))) and not _may_be_open(message):
         yield Defect(
             HEADER_SIZE if message.payloads else 16,
-            payload_name(message.payloads[0]) if message.payloads else "Header.Next Payload",
+            f"{payload_name(message.payloads[0]) if message.payloads else 'Header'}.Next Payload",
             "1.2",
             "after IKE_SA_INIT every message must be encrypted, and there is neither SK nor SKF",
             "7296-1.2-02",

@@ -44,8 +44,8 @@ def decode_notify(octets: bytes, start: int, stop: int, flags: int) -> N:
         raise InvalidSyntax(
             f"N has {stop - start} octets, fewer than its fixed fields",
             section="3.10",
-            offset=start,
-            field="N.Protocol ID",
+            offset=start - 2,
+            field="N.Payload Length",
         )
     protocol_id, spi_size, kind = _unpack(octets, start)
     body = start + 4

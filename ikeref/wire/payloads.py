@@ -212,7 +212,8 @@ def payload_name(payload: Payload) -> str:
 
 def path_of(kind: int, octets: bytes, position: int) -> str:
     """What error and field paths call the payload of type `kind` whose generic header is at `position`."""
-    if kind == PayloadType.N and len(octets) >= position + 8:
+    size = min(int.from_bytes(octets[position + 2 : position + 4], "big"), len(octets) - position)
+    if kind == PayloadType.N and size >= 8:
         return f"N({name(NotifyType, int.from_bytes(octets[position + 6 : position + 8], 'big'))})"
     return type_name(kind)
 

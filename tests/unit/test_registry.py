@@ -206,7 +206,8 @@ def test_a_number_of_no_registry_is_its_own_name() -> None:
 
 
 def test_s3_10_1_errors_are_below_16384() -> None:
-    assert NotifyType.REGISTRATION_FAILED < registry.ERROR_LIMIT == NotifyType.INITIAL_CONTACT
+    assert NotifyType.REGISTRATION_FAILED < registry.ERROR_LIMIT
+    assert int(NotifyType.INITIAL_CONTACT) == registry.ERROR_LIMIT
 
 
 def test_s3_3_2_each_transform_type_has_its_registry() -> None:

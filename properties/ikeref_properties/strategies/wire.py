@@ -87,7 +87,7 @@ notifies: Final = st.one_of(
     ),
 )
 deletes: Final = st.one_of(
-    st.builds(wire.D, protocol_id=u8, spi_size=u8, flags=u8),
+    st.builds(wire.D, protocol_id=u8, spi_size=u8, spis=st.just(()), flags=u8),
     st.integers(1, 8).flatmap(
         lambda size: st.builds(
             wire.D,
@@ -147,7 +147,11 @@ eaps: Final = st.builds(wire.EAP, data=st.builds(_eap, u8 | st.integers(1, 4), u
 
 _UNDERSTOOD: Final = frozenset(range(33, 49)) | {int(PayloadType.NONE), int(PayloadType.SKF)}
 unknowns: Final = st.builds(
-    wire.Unknown, type=u8.filter(lambda kind: kind not in _UNDERSTOOD), data=octets(), flags=st.integers(0, 0x7F)
+    wire.Unknown,
+    type=u8.filter(lambda kind: kind not in _UNDERSTOOD),
+    data=octets(),
+    flags=st.integers(0, 0x7F),
+    next_payload=st.just(0),
 )
 """Payloads of types that nobody knows, never critical: those are refused."""
 
