@@ -195,6 +195,8 @@ class View(NamedTuple):
         """The value of a variable of one Child SA."""
         ike = self.state.ike(self.sa)
         match name:
+            case "on_any":
+                return bool(record.homes)
             case "on_ike":
                 return self.sa in record.homes
             case "on_mine":
@@ -279,7 +281,7 @@ def _ike_set(record: IkeRecord, scope: str, values: dict[str, Value]) -> IkeReco
 
 def _child_set(record: ChildRecord, scope: str, values: dict[str, Value], sa: str, ike: IkeRecord) -> ChildRecord:
     fields = {field: values[f"{scope}.{name}"] for name, field in CHILD_FIELDS.items() if f"{scope}.{name}" in values}
-    homes = record.homes
+    homes = record.homes if f"{scope}.on_any" not in values else frozenset[str]()
     for name, home in (("on_ike", sa), ("on_mine", ike.mine), ("on_theirs", ike.theirs)):
         value = values.get(f"{scope}.{name}")
         if value is True:

@@ -201,16 +201,10 @@ def opened_unless_denied(scope: str, *, state: Child = Child.OPEN, due: bool = F
 
 
 def shut(scope: str, *, keep: bool = False) -> dict[str, Value | Pick]:
-    """The updates that end a Child SA: both directions (Section 1.4.1). `keep` leaves the record for an exchange
-    under way."""
-    closed: dict[str, Value | Pick] = {
-        f"{scope}.in": False,
-        f"{scope}.out": False,
-        f"{scope}.due": False,
-    }
-    return (
-        closed if keep else {**closed, f"{scope}.on_ike": False, f"{scope}.on_mine": False, f"{scope}.on_theirs": False}
-    )
+    """The updates that end a Child SA: both directions (Section 1.4.1). `keep` leaves the record for an exchange under
+    way."""
+    closed: dict[str, Value | Pick] = {f"{scope}.in": False, f"{scope}.out": False, f"{scope}.due": False}
+    return closed if keep else {**closed, f"{scope}.on_any": False}
 
 
 def dissolved() -> dict[str, Value | Pick]:

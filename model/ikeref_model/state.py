@@ -95,6 +95,7 @@ CHILD: tuple[Variable, ...] = (
     Variable("in", BOOL, False, "the incoming SA is installed"),
     Variable("out", BOOL, False, "the outgoing SA is installed"),
     Variable("due", BOOL, False, "this end has to delete the Child SA"),
+    Variable("on_any", BOOL, False, "some IKE SA controls it; only ever set to False, which clears all of these"),
     Variable("on_ike", BOOL, False, "the IKE SA in question controls it"),
     Variable("on_mine", BOOL, False, "this end's successor of that IKE SA controls it"),
     Variable("on_theirs", BOOL, False, "the peer's successor of that IKE SA controls it"),

@@ -270,15 +270,25 @@ class _Builder:
         for variable, value in row.effects():
             if variable.startswith("each."):
                 for child in self.scope.children:
-                    target = names.of(variable, child)
-                    if isinstance(target, str) and target in self.known:
-                        here = is_(f"{names.end}.child_{child}.on_{names.ike}")
+                    here = is_(f"{names.end}.child_{child}.on_{names.ike}")
+                    for target in self.targets(variable, names, child):
                         assign[target] = If(here, self.right(value, target, names, child), Copy(target))
         for variable, value in row.effects():
-            target = names.of(variable)
-            if not variable.startswith("each.") and isinstance(target, str) and target in self.known:
-                assign[target] = self.right(value, target, names)
+            if not variable.startswith("each."):
+                for target in self.targets(variable, names):
+                    assign[target] = self.right(value, target, names)
         return assign
+
+    def targets(self, variable: str, names: _Names, each: str | None = None) -> tuple[str, ...]:
+        """The variables of the system that a row writes when it writes `variable`."""
+        scope, _, name = variable.partition(".")
+        if name == "on_any":
+            first = names.of(f"{scope}.state", each)
+            if not isinstance(first, str) or first not in self.known:
+                return ()
+            return tuple(first.replace(".state", f".on_{ike}") for ike in self.scope.ikes)
+        target = names.of(variable, each)
+        return (target,) if isinstance(target, str) and target in self.known else ()
 
     # Steps
 
