@@ -1,4 +1,4 @@
-"""Protocol values in words for people: payloads in RFC notation, outputs and commands in a line (Sections 1.2 to 1.4)."""
+"""Protocol values in words for people: RFC notation, outputs and commands in a line (Sections 1.2 to 1.4)."""
 
 from typing import Final
 

@@ -1,15 +1,12 @@
 """`ikeref tour`."""
 
-import asyncio
-
 import typer
 from rich.console import Console
 
-from ikeref.cli.tour.annotate import annotate
 from ikeref.cli.tour.ladder import ladder
-from ikeref.cli.tour.life import Options, live
-from ikeref.cli.tour.story import tell
-from ikeref.cli.tour.trace import Side
+from ikeref.cli.tour.life import Options
+from ikeref.cli.tour.report import closing, run
+from ikeref.cli.tour.table import table
 from ikeref.net.disturb import Profile
 
 
@@ -21,8 +18,10 @@ def tour(
 ) -> None:
     """Run the whole life of an IKE SA between two endpoints over loopback UDP, and judge it."""
     profile = Profile(seed, drop=drop / 100, duplicate=duplicate / 100, reorder=0.3 if reorder else 0.0)
-    outcome = asyncio.run(live(Options(profile=profile)))
     console = Console(highlight=False)
-    annotations = annotate(outcome.trace)
-    names = {side: f"{side} {outcome.addresses[side][0]}:{outcome.addresses[side][1]}" for side in Side}
-    console.print(ladder(tell(outcome, annotations), names, console))
+    report = run(Options(profile=profile))
+    console.print(ladder(report.chapters, report.names, console))
+    console.print(table(report.verdicts))
+    console.print(closing(report))
+    if not report.good:
+        raise typer.Exit(1)

@@ -1,7 +1,5 @@
 """The story as a ladder diagram on a terminal, from 80 columns up."""
 
-from collections.abc import Iterator
-
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
 from rich.text import Text
@@ -77,7 +75,7 @@ class _Drawing:
             rows = ", ".join(f"{row.name} ({row.section})" for row in annotation.rows)
             lines = _wrapped(f"✓ {rows}", self.inner - 2)
             return [self._beside(item.side, line, STYLES["ok"]) for line in lines]
-        lines = [*_wrapped(f"✗ {annotation.reason}", self.inner - 2)]
+        lines = _wrapped(f"✗ {annotation.reason}", self.inner - 2)
         for detail in annotation.details[:3]:
             lines += _wrapped(f"  {detail}", self.inner - 2)
         return [self._beside(item.side, line, STYLES["bad"]) for line in lines]
@@ -127,13 +125,14 @@ class _Drawing:
         )
 
 
-def _wrapped(text: str, width: int) -> Iterator[str]:
+def _wrapped(text: str, width: int) -> list[str]:
     """Lines of at most `width` columns, broken at spaces; what follows the first is set in."""
+    lines: list[str] = []
     line = ""
     for word in text.split(" "):
         if line and len(line) + 1 + len(word) > width:
-            yield line
+            lines.append(line)
             line = f"  {word}"
         else:
             line = f"{line} {word}" if line else word
-    yield line
+    return [*lines, line]

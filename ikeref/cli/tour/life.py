@@ -134,7 +134,7 @@ def default_factory(
 
 
 async def live(
-    options: Options = Options(),
+    options: Options,
     *,
     stages: Sequence[Stage] = STAGES,
     observers: Sequence[Observer] = (),
