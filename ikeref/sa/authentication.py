@@ -86,7 +86,8 @@ def _verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, pa
         raise AuthenticationFailed("the peer sent no X.509 certificate", section="3.6", field="CERT")
     identity = Identity(payload.id_type, payload.data)
     public_key = certificates.validate(chain, credential.parsed(), turn.env.calendar(), identity)
-    auth.verify(public_key, proof.method, proof.data, octets)
+    # We announced our hash algorithms; once both ends have, only method 14 is right (RFC 7427 section 3).
+    auth.verify(public_key, proof.method, proof.data, octets, auth.HASHES if handshake.hashes else frozenset())
 
 
 def certificate_requests(connection: Connection) -> tuple[CERTREQ, ...]:

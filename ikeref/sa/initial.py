@@ -1,12 +1,12 @@
 """IKE_SA_INIT in both roles, with COOKIE and INVALID_KE_PAYLOAD (Sections 1.2, 2.6, 2.7, 2.14, 2.21.1, 2.23)."""
 
 from ikeref import wire
-from ikeref.crypto import Suite, schedule
+from ikeref.crypto import Suite, auth, schedule
 from ikeref.errors import Dropped, InvalidKePayload, InvalidSyntax, NoProposalChosen, RemoteProtocolError
 from ikeref.policy import choice
 from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import TrustAnchors
-from ikeref.registry import ExchangeType, HashAlgorithm, NotifyType, ProtocolId, name
+from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
 from ikeref.sa import authentication, nat
 from ikeref.sa.compose import first_error, notification, one
 from ikeref.sa.environment import Environment
@@ -15,10 +15,8 @@ from ikeref.sa.turn import Turn
 from ikeref.sa.values import Answer, Handshake, IkeSa, Initial, Path, Phase, Session
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, KE, NO_SPI, SA, Message, N, Nonce, Payload, Proposal
 
-HASHES = (HashAlgorithm.SHA2_256, HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_512, HashAlgorithm.IDENTITY)
-"""What we verify signatures with, announced to the peer (RFC 7427 section 4, RFC 8420)."""
-
-_ANNOUNCED = N(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big") for h in HASHES))
+_ANNOUNCED = N(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big") for h in sorted(auth.HASHES)))
+"""What we verify signatures with (RFC 7427 section 4, RFC 8420)."""
 
 
 # Initiator
