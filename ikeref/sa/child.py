@@ -89,16 +89,16 @@ def first_answer(
     """Process the answer to what IKE_AUTH asked for. A failure leaves the IKE SA (7296-1-06, 7296-2.21.2-10)."""
     config = intent.child
     assert config is not None
-    if maybe(payloads, SA, "1.2") is None:
-        error = first_error(payloads)
-        reason = "no Child SA in the answer" if error is None else name(NotifyType, error.type)
-        turn.outputs.append(Failed(f"Child SA {config.name}", reason))
-        return
     local, remote = own_selectors(config, ike)
     try:
+        if maybe(payloads, SA, "1.2") is None:
+            error = first_error(payloads)
+            reason = "no Child SA in the answer" if error is None else name(NotifyType, error.type)
+            turn.outputs.append(Failed(f"Child SA {config.name}", reason))
+            return
         agreed = _verify_answer(config, intent.proposals, local, remote, payloads)
-    except RemoteProtocolError as error:
-        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, error)
+    except RemoteProtocolError as failure:
+        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)
         return
     _establish(turn, ike, config, intent.spi_in, agreed, handshake.ni, handshake.nr, b"")
 
@@ -232,8 +232,12 @@ def _establish(
     nr: bytes,
     g_ir: bytes,
     replaces: bytes = b"",
+    condemned: tuple[bytes, ...] = (),
 ) -> ChildSa:
-    """Install a Child SA as initiator: the peer can receive already (7296-2.8-18)."""
+    """Install a Child SA as initiator: the peer can receive already (7296-2.8-18).
+
+    Not if the peer has deleted it meanwhile, and was told that there is none (Section 1.4.1).
+    """
     assert ike.keys is not None
     assert ike.suite is not None
     keys = schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir)
@@ -250,7 +254,8 @@ def _establish(
         replaces=replaces,
         created=turn.now,
     )
-    turn.install(made, ike.path)
+    if agreed.spi not in condemned:
+        turn.install(made, ike.path)
     return made
 
 
@@ -327,12 +332,11 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
         return
     # State
     replaces = intent.command.spi_in if isinstance(intent.command, RekeyChild) else b""
-    made = _establish(turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces)
+    made = _establish(
+        turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces, intent.condemned
+    )
     if isinstance(intent.command, RekeyChild):
         _replace(turn, ike, intent, made, old, nonce)
-    if made.spi_out in intent.condemned:
-        # The peer deleted it before we knew of it; its SAs are gone, so ours have to go too (Section 1.4.1).
-        turn.enqueue_first(turn.ike(ike.spi) or ike, DeleteChild(made.spi_in))
 
 
 def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: ChildSa | None, nonce: bytes) -> None:
@@ -341,10 +345,11 @@ def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: C
     if crossing is not None and collisions.ours_is_redundant(
         (intent.nonce, nonce), crossing.nonces, (made.spi_in, made.spi_out), crossing.spis
     ):
-        turn.put_child(made._replace(keys=None, redundant=True, state=ChildState.REPLACED))
         if old is not None:
             turn.put_child(old._replace(state=ChildState.REPLACED))
-        turn.enqueue_first(ike, DeleteChild(made.spi_in))
+        if turn.child(made.spi_in) is not None:
+            turn.put_child(made._replace(keys=None, redundant=True, state=ChildState.REPLACED))
+            turn.enqueue_first(ike, DeleteChild(made.spi_in))
         return
     if crossing is not None and (theirs := turn.child(crossing.spi)) is not None:
         turn.put_child(theirs._replace(redundant=True, state=ChildState.REPLACED, keys=None))

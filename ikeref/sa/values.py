@@ -190,7 +190,7 @@ class ChildRequest(NamedTuple):
     tsr: tuple[TrafficSelector, ...]
     crossing: Crossing | None = None
     condemned: tuple[bytes, ...] = ()
-    """SPIs that the peer deleted meanwhile and we don't know: one may be of the answer that is yet to come."""
+    """SPIs that the peer deleted meanwhile and we don't know: one may be in the answer that is yet to come."""
 
 
 class IkeRequest(NamedTuple):
