@@ -62,3 +62,13 @@ def test_cited_sections_and_requirements_exist(path: Path) -> None:
 )
 def test_a_citation_of_what_does_not_exist_is_found(text: str) -> None:
     assert defects(text)
+
+
+def test_departures_are_explained() -> None:
+    explained = set(re.findall(r"^\| (D-\d+) \|", (ROOT / "docs" / "departures.md").read_text(encoding="utf-8"), re.M))
+    marked = {
+        name
+        for path in (ROOT / "ikeref").rglob("*.py")
+        for name in re.findall(r"Departure (D-\d+)", path.read_text(encoding="utf-8"))
+    }
+    assert marked == explained
