@@ -113,9 +113,11 @@ class SA(NamedTuple):
 def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
     """SA from its body, octets `start` to `stop`. Errors: `InvalidSyntax`. Section 3.3."""
     proposals: list[Proposal] = []
-    position = start
+    position = previous = start
     last = _MORE_PROPOSALS
     while last == _MORE_PROPOSALS:
+        if position == stop:
+            raise _no_proposal(start, previous, len(proposals))
         if stop - position < 8:
             raise _wrong("a proposal has at least 8 octets", "3.3.1", position, len(proposals), "")
         last, reserved, length, number, protocol_id, spi_size, count = _unpack_proposal(octets, position)
@@ -163,7 +165,7 @@ def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
                 len(proposals) - 1,
                 ".Last Substruc",
             )
-        position = end
+        previous, position = position, end
     if position != stop:
         raise _wrong(f"{stop - position} octets follow the last proposal", "3.3", position, len(proposals), "")
     return SA(tuple(proposals), flags)
@@ -172,9 +174,12 @@ def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
 def _decode_transforms(octets: bytes, start: int, stop: int, proposal: int) -> list[Transform]:
     """The transforms of proposal index `proposal`. Errors: `InvalidSyntax`. Section 3.3.2."""
     transforms: list[Transform] = []
-    position = start
+    position = previous = start
     last = _MORE_TRANSFORMS if start < stop else _LAST
     while last == _MORE_TRANSFORMS:
+        if position == stop:
+            reason = "Last Substruc announces a transform, and none follows"
+            raise _wrong(reason, "3.3.2", previous, proposal, ".Last Substruc", len(transforms) - 1)
         if stop - position < 8:
             raise _wrong("a transform has at least 8 octets", "3.3.2", position, proposal, "", len(transforms))
         last, reserved, length, kind, reserved2, number = _unpack_transform(octets, position)
@@ -199,7 +204,7 @@ def _decode_transforms(octets: bytes, start: int, stop: int, proposal: int) -> l
                 ".Last Substruc",
                 len(transforms) - 1,
             )
-        position = end
+        previous, position = position, end
     if position != stop:
         raise _wrong(
             f"{stop - position} octets follow the last transform", "3.3.2", position, proposal, "", len(transforms)
@@ -232,6 +237,14 @@ def _decode_attributes(octets: bytes, start: int, stop: int, proposal: int, tran
         attributes.append(Attribute(kind, octets[position : position + value]))
         position += value
     return tuple(attributes)
+
+
+def _no_proposal(start: int, previous: int, count: int) -> InvalidSyntax:
+    """The error of an SA payload that ends where a proposal is announced; `previous` is where the last one begins."""
+    if count:
+        reason = "Last Substruc announces a proposal, and none follows"
+        return _wrong(reason, "3.3.1", previous, count - 1, ".Last Substruc")
+    return InvalidSyntax("SA has no proposal", section="3.3", offset=start - 2, field="SA.Payload Length")
 
 
 def _attribute(before: list[Attribute]) -> str:

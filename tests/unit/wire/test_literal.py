@@ -206,7 +206,15 @@ def test_s3_14_payloads_inside_sk() -> None:
 
 
 DEFECTS = {
-    "SA without a proposal": (33, "00 00 0004", "SA.proposal[1]", "3.3.1", 32),
+    "SA without a proposal": (33, "00 00 0004", "SA.Payload Length", "3.3", 30),
+    "proposal announced": (33, "00 00 000c 02 00 0008 01 01 00 00", "SA.proposal[1].Last Substruc", "3.3.1", 32),
+    "transform announced": (
+        33,
+        "00 00 0014 00 00 0010 01 01 00 01 03 00 0008 01 00 000c",
+        "SA.proposal[1].transform[1].Last Substruc",
+        "3.3.2",
+        40,
+    ),
     "octets behind the last proposal": (33, SA.replace("0030", "0031", 1) + "00", "SA.proposal[2]", "3.3", 76),
     "SPI of three octets for ESP": (
         33,
