@@ -8,9 +8,8 @@ import hmac
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+from ikeref.crypto.auth import PrivateKey as SigningKey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
