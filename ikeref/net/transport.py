@@ -267,6 +267,22 @@ def source_address(remote: str) -> str:
         return name
 
 
+def binds_for(connections: Iterable[Connection]) -> tuple[Bind, ...]:
+    """The sockets that these connections need: each port of each local address once.
+
+    LocalProtocolError for a connection that has neither a local address nor a remote one to find it by.
+    """
+    found: list[Bind] = []
+    for connection in connections:
+        host = connection.local_address
+        if host is None:
+            if connection.remote_address is None:
+                raise LocalProtocolError(f"connection {connection.name} needs a local_address to listen on",
+                section="2.11") host = source_address(connection.remote_address) for bind in (Bind(host,
+                connection.local_port, False), Bind(host, connection.local_nat_port, True)): if bind not in found:
+                found.append(bind) return tuple(found)
+
+
 def _enlarge(real: socket.socket) -> None:
     """Room for bursts: many handshakes at once overflow the default buffer. The system may grant less."""
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):

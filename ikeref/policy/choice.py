@@ -21,23 +21,12 @@ from ikeref.wire import Proposal, Transform
 Kinds = tuple[tuple[int, bool], ...]
 """Transform types of a protocol, each with whether it may be NONE or left out."""
 
-_IKE: Final[Kinds] = (
-    (TransformType.ENCR, False),
-    (TransformType.PRF, False),
-    (TransformType.INTEG, True),
-    (TransformType.KE, False),
-)
-_ESP: Final[Kinds] = (
-    (TransformType.ENCR, False),
-    (TransformType.INTEG, True),
-    (TransformType.KE, True),
-    (TransformType.SN, False),
-)
-_AH: Final[Kinds] = (
-    (TransformType.INTEG, False),
-    (TransformType.KE, True),
-    (TransformType.SN, False),
-)
+_IKE: Final[Kinds] = ((1, False), (2, False), (3, True), (4, False))
+"""ENCR, PRF, INTEG, KE: plain numbers, because every handshake goes through them several times."""
+_ESP: Final[Kinds] = ((1, False), (3, True), (4, True), (5, False))
+"""ENCR, INTEG, KE, SN."""
+_AH: Final[Kinds] = ((3, False), (4, True), (5, False))
+"""INTEG, KE, SN."""
 
 
 def kinds_of(protocol_id: int) -> Kinds:
@@ -74,43 +63,25 @@ def choose(offered: tuple[Proposal, ...], acceptable: tuple[Proposal, ...], *, s
     `spi`.
     """
     for own in acceptable:
-        candidates = [proposal for proposal in offered if _is_possible(proposal, own)]
-        if not candidates:
-            continue
-        wanted = []
-        for kind, optional in kinds_of(own.protocol_id):
-            for transform in _policy(own, kind, optional):
-                narrowed = [proposal for proposal in candidates if _offers(proposal, transform, optional)]
-                if narrowed:
-                    candidates = narrowed
-                    wanted.append(transform)
+        kinds = kinds_of(own.protocol_id)
+        policy = [_policy(own, kind, optional) for kind, optional in kinds]
+        best: Proposal | None = None
+        best_ranks: list[int] = []
+        best_transforms: list[Transform] = []
+        for proposal in offered:
+            if proposal.protocol_id != own.protocol_id or not _is_understood(proposal, kinds):
+                continue
+            ranks: list[int] = []
+            transforms: list[Transform] = []
+            for wanted, (_, optional) in zip(policy, kinds):
+                if not _take_first(proposal, wanted, optional, ranks, transforms):
                     break
-        return _answer(candidates[0], wanted, spi)
+            else:
+                if best is None or ranks < best_ranks:
+                    best, best_ranks, best_transforms = proposal, ranks, transforms
+        if best is not None:
+            return Proposal(best.number, best.protocol_id, spi, tuple(best_transforms))
     return None
-
-
-def _is_possible(proposal: Proposal, own: Proposal) -> bool:
-    """Whether some choice from `proposal` is acceptable to the policy `own`."""
-    if proposal.protocol_id != own.protocol_id:
-        return False
-    kinds = kinds_of(own.protocol_id)
-    for transform in proposal.transforms:
-        # A type that is not understood makes the whole proposal unacceptable (7296-3.3.6-07).
-        if not _is_among(transform.type, kinds):
-            return False
-    for kind, optional in kinds:
-        found = False
-        for transform in _policy(own, kind, optional):
-            if _offers(proposal, transform, optional):
-                found = True
-                break
-        if not found:
-            return False
-    return True
-
-
-def _is_among(kind: int, kinds: Kinds) -> bool:
-    return any(kind == known for known, _ in kinds)
 
 
 def _policy(own: Proposal, kind: int, optional: bool) -> list[Transform]:
@@ -121,30 +92,44 @@ def _policy(own: Proposal, kind: int, optional: bool) -> list[Transform]:
     return allowed
 
 
-def _offers(proposal: Proposal, wanted: Transform, optional: bool) -> bool:
-    """Whether a proposal has exactly this transform, or says NONE by leaving out its type (Section 3.3.3)."""
-    left_out = True
+def _is_understood(proposal: Proposal, kinds: Kinds) -> bool:
+    """Whether the protocol has each of its transform types; one unknown spoils the whole proposal (7296-3.3.6-07)."""
     for transform in proposal.transforms:
-        if transform.type == wanted.type:
-            if same(transform, wanted):
-                return True
-            left_out = False
-    return left_out and optional and wanted.id == 0
+        kind = transform.type
+        for known, _ in kinds:
+            if kind == known:
+                break
+        else:
+            return False
+    return True
+
+
+def _take_first(
+    proposal: Proposal, wanted: list[Transform], optional: bool, ranks: list[int], transforms: list[Transform]
+) -> bool:
+    """Add the first of the wanted transforms (all of one type) that a proposal offers, and its rank; False for none.
+
+    A proposal that leaves out the type offers NONE, if the type is optional, and then nothing is added (Section 3.3.3).
+    """
+    for rank, transform in enumerate(wanted):
+        kind, number, attributes, _, _ = transform
+        left_out = True
+        for other_kind, other_number, other_attributes, _, _ in proposal.transforms:
+            if other_kind == kind:
+                if other_number == number and other_attributes == attributes:
+                    ranks.append(rank)
+                    transforms.append(transform)
+                    return True
+                left_out = False
+        if left_out and optional and number == 0:
+            ranks.append(rank)
+            return True
+    return False
 
 
 def same(one: Transform, other: Transform) -> bool:
     """Whether type, ID and all attributes are equal; reserved octets don't count (Section 2.5)."""
     return one.type == other.type and one.id == other.id and one.attributes == other.attributes
-
-
-def _answer(proposal: Proposal, wanted: list[Transform], spi: bytes) -> Proposal:
-    """The chosen transforms in the order in which the offer has their types, a type that it lacks left out."""
-    chosen: list[Transform] = []
-    for transform in proposal.transforms:
-        for choice in wanted:
-            if same(transform, choice) and not any(same(choice, earlier) for earlier in chosen):
-                chosen.append(choice)
-    return Proposal(proposal.number, proposal.protocol_id, spi, tuple(chosen))
 
 
 # --- The initiator's check ------------------------------------------------------------------------------------------
@@ -264,7 +249,7 @@ def check_policy(proposal: Proposal) -> None:
     if not kinds:
         raise ValueError(f"protocol {proposal.protocol_id} is none of IKE, AH, ESP")
     for transform in proposal.transforms:
-        if not _is_among(transform.type, kinds):
+        if all(transform.type != kind for kind, _ in kinds):
             names = registry.name(ProtocolId, proposal.protocol_id), registry.name(TransformType, transform.type)
             raise ValueError(f"{names[0]} has no transforms of type {names[1]}")
         if (transform.key_length is not None) != (

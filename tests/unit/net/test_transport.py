@@ -1,6 +1,7 @@
 """A node on real sockets."""
 
 import asyncio
+import dataclasses
 import logging
 import socket
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from ikeref.errors import LocalProtocolError
 from ikeref.net.clock import ManualClock, monotonic
 from ikeref.net.disturb import Profile
-from ikeref.net.transport import Arrived, Bind, Event, Node, Sent, source_address
+from ikeref.net.transport import Arrived, Bind, Event, Node, Sent, binds_for, source_address
 from ikeref.policy.config import Connection, Settings
 from ikeref.sa.outputs import Audit, Closed, Established, Install, Output, Transmit
 from ikeref.sa.values import Command, CreateChild, DeleteIke, Path, RekeyChild, RekeyIke
@@ -191,6 +192,16 @@ def test_closing_cancels_who_waits_and_ignores_what_comes_late() -> None:
 
 def test_the_source_address_is_the_one_that_the_route_has() -> None:
     assert source_address("127.0.0.1") == "127.0.0.1"
+
+
+def test_each_port_of_each_address_is_bound_once(pair: Callable[..., Any]) -> None:
+    connection = pair().a.connection
+    ports = connection.local_port, connection.local_nat_port
+    expected = (Bind("127.0.0.1", ports[0], False), Bind("127.0.0.1", ports[1], True))
+    assert binds_for([connection, connection]) == expected
+    assert binds_for([dataclasses.replace(connection, local_address=None)]) == expected
+    with pytest.raises(LocalProtocolError, match="connection a needs a local_address"):
+        binds_for([dataclasses.replace(connection, local_address=None, remote_address=None)])
 
 
 # --- With the real endpoint ------------------------------------------------------------------------------------------
