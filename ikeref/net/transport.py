@@ -277,10 +277,13 @@ def binds_for(connections: Iterable[Connection]) -> tuple[Bind, ...]:
         host = connection.local_address
         if host is None:
             if connection.remote_address is None:
-                raise LocalProtocolError(f"connection {connection.name} needs a local_address to listen on",
-                section="2.11") host = source_address(connection.remote_address) for bind in (Bind(host,
-                connection.local_port, False), Bind(host, connection.local_nat_port, True)): if bind not in found:
-                found.append(bind) return tuple(found)
+                reason = f"connection {connection.name} needs a local_address to listen on"
+                raise LocalProtocolError(reason, section="2.11")
+            host = source_address(connection.remote_address)
+        for bind in (Bind(host, connection.local_port, False), Bind(host, connection.local_nat_port, True)):
+            if bind not in found:
+                found.append(bind)
+    return tuple(found)
 
 
 def _enlarge(real: socket.socket) -> None:
