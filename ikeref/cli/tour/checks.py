@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ikeref import crypto
+from ikeref.cli.tour.inside import keys_of, sender_keys
 from ikeref.cli.tour.story import is_protected
 from ikeref.cli.tour.trace import Flight, Moment, Quiescence, Side, Trace
 from ikeref.crypto import envelope
@@ -328,10 +329,7 @@ def opened(trace: Trace) -> Finding:
     """Every datagram decodes and encodes to the same octets; every SK payload opens with the keys that the *receiver*
     derived, and closes to the same octets again; no IV occurs twice under one key."""
     provider = RealCrypto()
-    keys: dict[tuple[Side, bytes, bytes], NewKeys] = {}
-    for _, moment, output in _outputs(trace):
-        if isinstance(output, NewKeys):
-            keys[moment.side, output.spi_i, output.spi_r] = output
+    keys = keys_of(trace)
     faults, total = [], 0
     ivs: dict[tuple[Side, bytes, bytes, bytes], bytes] = {}
     for index, flight in enumerate(trace.flights):
@@ -360,12 +358,6 @@ def opened(trace: Trace) -> Finding:
         if ivs.setdefault(name, flight.octets) != flight.octets:
             faults.append(f"#{index + 1} has an IV that was used before")
     return Finding(count(total, "datagram"), tuple(faults))
-
-
-def sender_keys(known: NewKeys, message: Message) -> tuple[bytes, bytes]:
-    """SK_e and SK_a of the direction in which the message travels (Section 2.14)."""
-    keys = known.keys
-    return (keys.sk_ei, keys.sk_ai) if message.is_initiator else (keys.sk_er, keys.sk_ar)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -1,27 +1,69 @@
 """`ikeref tour`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 from rich.console import Console
+from typer import Option
 
+from ikeref.cli.complain import stop, writing
+from ikeref.cli.tour.export import Files, as_json
 from ikeref.cli.tour.ladder import ladder
 from ikeref.cli.tour.life import Options
+from ikeref.cli.tour.page import page
 from ikeref.cli.tour.report import closing, run
 from ikeref.cli.tour.table import table
 from ikeref.net.disturb import Profile
 
+REORDERED = 0.3
+"""Share of the datagrams that `--reorder` holds back."""
+
 
 def tour(
-    drop: float = typer.Option(0, min=0, max=90, metavar="N", help="Lose N percent of the datagrams."),
-    duplicate: float = typer.Option(0, min=0, max=100, metavar="N", help="Deliver N percent of them twice."),
-    reorder: bool = typer.Option(False, "--reorder", help="Let some datagrams overtake others."),
-    seed: int = typer.Option(1, help="Which datagrams: the same seed disturbs the same way."),
+    html: Annotated[
+        Path | None, Option(metavar="FILE", help="Write a page to click through: every message, field by field.")
+    ] = None,
+    pcap: Annotated[
+        Path | None, Option(metavar="FILE", help="Write the capture (pcapng); FILE.keys opens it in Wireshark.")
+    ] = None,
+    json: Annotated[Path | None, Option(metavar="FILE", help="Write the trace.")] = None,
+    drop: Annotated[float, Option(min=0, max=90, metavar="N", help="Lose N percent of the datagrams.")] = 0,
+    duplicate: Annotated[float, Option(min=0, max=100, metavar="N", help="Deliver N percent of them twice.")] = 0,
+    reorder: Annotated[bool, Option("--reorder", help="Let some datagrams overtake others.")] = False,
+    seed: Annotated[int, Option(min=0, metavar="N", help="Which ones: the same seed disturbs the same way.")] = 1,
+    nat: Annotated[bool, Option("--nat", help="Pretend a NAT: IKE moves to the second port, as on 4500.")] = False,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print the verdicts only.")] = False,
 ) -> None:
-    """Run the whole life of an IKE SA between two endpoints over loopback UDP, and judge it."""
-    profile = Profile(seed, drop=drop / 100, duplicate=duplicate / 100, reorder=0.3 if reorder else 0.0)
+    """Run the whole life of an IKE SA and judge it.
+
+    Two endpoints talk over loopback UDP: IKE_SA_INIT, IKE_AUTH, a second Child SA, a Child SA rekey, an IKE SA rekey,
+    liveness, deletes. Each message is shown with its payloads, each step with the rows of the model that allow it.
+
+    Exit code: 0 if nothing is violated, 1 if something is, 2 if the tour could not run.
+    """
+    profile = Profile(seed, drop=drop / 100, duplicate=duplicate / 100, reorder=REORDERED if reorder else 0.0)
     console = Console(highlight=False)
-    report = run(Options(profile=profile))
-    console.print(ladder(report.chapters, report.names, console))
+    files = None
+    if pcap is not None:
+        with writing(pcap):
+            files = Files(pcap)
+    try:
+        report = run(Options(profile=profile, encapsulate=nat), observers=[files] if files is not None else [])
+    except OSError as error:
+        stop(f"the tour needs UDP on 127.0.0.1, and it can't be had: {error.strerror or error}")
+    if not quiet:
+        console.print(ladder(report.chapters, report.names, console))
     console.print(table(report.verdicts))
     console.print(closing(report))
+    if files is not None:
+        files.close()
+        console.print(f"\nThe capture is in {pcap}, its keys are in {files.folder}. To read it:", soft_wrap=True)
+        console.print(f"  {files.command()}", soft_wrap=True)
+    for target, text in ((html, page), (json, as_json)):
+        if target is not None:
+            with writing(target):
+                target.write_text(text(report), encoding="utf-8")
+            console.print(f"Written: {target}", soft_wrap=True)
     if not report.good:
         raise typer.Exit(1)

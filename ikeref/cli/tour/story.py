@@ -21,6 +21,8 @@ class Note(NamedTuple):
     kind: str
     """`command`, `timer`, `arrival`, `sa` (one came or went), `audit` or `failed`."""
     text: str
+    output: Output | None = None
+    """What it tells of, where that is an output."""
 
 
 class Verdict(NamedTuple):
@@ -132,4 +134,4 @@ def _effect(side: Side, output: Output) -> Note | None:
             kind = "failed"
         case Replayed() | Audit() | _:
             kind = "audit"
-    return Note(side, kind, text)
+    return Note(side, kind, text, output)
