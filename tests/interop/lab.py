@@ -35,7 +35,9 @@ def why_not() -> str:
     """Why the laboratory cannot run on this machine, or an empty string when it can."""
     if os.geteuid() != 0:
         return "needs root, for network namespaces and a chroot"
-    missing = [tool for tool in ("mmdebstrap", "ip", "unshare", "nsenter", "chroot") if shutil.which(tool) is None]
+    missing = [
+        tool for tool in ("mmdebstrap", "ip", "unshare", "nsenter", "setpriv", "chroot") if shutil.which(tool) is None
+    ]
     if missing:
         return f"needs {', '.join(missing)} (Debian packages mmdebstrap, iproute2)"
     name = f"{PREFIX}{os.getpid()}-probe"
@@ -192,7 +194,10 @@ def in_namespace(name: str, work: Callable[[], T]) -> T:
 
 
 class Daemon:
-    """A process in a chroot and in a network namespace, with mounts of its own: `scratch` is its /lab."""
+    """A process in a chroot and in a network namespace, with mounts of its own: `scratch` is its /lab.
+
+    It ends with the tests, even if they are killed.
+    """
 
     def __init__(self, root: Path, namespace: str, scratch: Path, command: str) -> None:
         script = (
@@ -204,6 +209,7 @@ class Daemon:
             self._process = subprocess.Popen(
                 [
                     *("ip", "netns", "exec", namespace, "unshare", "--mount"),
+                    *("setpriv", "--pdeathsig", "TERM"),
                     *("sh", "-c", script + command, str(root), str(scratch)),
                 ],
                 stdin=subprocess.DEVNULL,

@@ -144,10 +144,9 @@ def prf_changed_by_rekeys(scene: Scene) -> None:
 
 def asked_whether_alive(scene: Scene, who: str) -> None:
     """An empty INFORMATIONAL is answered by another (Sections 1.4, 2.4). This end has to be told to ask."""
-    since = len(scene.bridge.journal)
 
     def answered(_: Listing) -> bool:
-        seen = scene.bridge.journal[since:]
+        seen = scene.bridge.journal
         asked = {journal.message_id(each) for each in journal.requests(seen, who, journal.INFORMATIONAL)}
         answers = journal.responses(seen, _other(who), journal.INFORMATIONAL)
         return bool(asked & {journal.message_id(each) for each in answers})
@@ -156,18 +155,16 @@ def asked_whether_alive(scene: Scene, who: str) -> None:
     scene.agree("after the answer", ike_sas=1, children=1)
 
 
-def peer_falls_silent(scene: Scene) -> None:
+def given_up(scene: Scene) -> None:
     """When requests stay unanswered the IKE SA and its Child SAs are given up, at each end (Section 2.4)."""
-    scene.bridge.loss = 1.0
     scene.agree("both gave the other up", ike_sas=0, children=0)
-    scene.bridge.loss = 0.0
 
 
 def _leave_half_open(scene: Scene, initiator: str) -> None:
-    """Begin an IKE SA and leave it: the first IKE_SA_INIT request seen, under another SPI and from another port."""
+    """Begin an IKE SA and leave it: the last IKE_SA_INIT request seen, under another SPI and from another port."""
     link = scene.bridge.link
     near, far = (link.ours, link.theirs) if initiator == "ours" else (link.theirs, link.ours)
-    request = journal.requests(scene.bridge.journal, initiator, journal.IKE_SA_INIT)[0]
+    request = journal.requests(scene.bridge.journal, initiator, journal.IKE_SA_INIT)[-1]
     spi_i = bytes(each ^ 0x5A for each in request[:8])
     in_namespace(near.namespace, lambda: _send(near, far, spi_i + request[8:]))
 

@@ -1,0 +1,114 @@
+"""ikeref's configuration and SAs in the terms of these tests: TOML from a connection, a listing from sessions."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from ikeref.policy import config, selectors
+from ikeref.registry import Encr, Integ, KeGroup, Prf, name
+from ikeref.sa.values import ChildSa, ChildState, IkeSa, Phase, Session
+from tests.interop.listing import ChildListing, IkeListing, Listing
+from tests.interop.pki import Pki
+from tests.interop.scene import SECRET, Connection
+
+_UNLISTED = (Phase.INIT_SENT, Phase.HALF_OPEN, Phase.AUTH_SENT, Phase.CLOSED)
+"""What does not exist for the protocol yet, or no longer."""
+
+_STATES = {Phase.ESTABLISHED: "ESTABLISHED", ChildState.OPEN: "INSTALLED"}
+"""strongSwan's words for states in which nothing is under way; others keep the names that ikeref gives them."""
+
+_GROUPS = {KeGroup.CURVE25519: "CURVE_25519", KeGroup.CURVE448: "CURVE_448"}
+"""strongSwan's words where they are not the registry's."""
+
+
+def configuration(connection: Connection, settings: dict[str, float], pki: Pki | None = None) -> config.Configuration:
+    """The connection as ikeref reads it from TOML."""
+    folder = Path(tempfile.mkdtemp(prefix="ikeref-lab-"))
+    try:
+        if pki is not None:
+            credential = pki.credentials[connection.local.identity]
+            (folder / "authority.pem").write_bytes(pki.authority)
+            (folder / "own.pem").write_bytes(credential.certificate)
+            (folder / "own.key").write_bytes(credential.private_key)
+        (folder / "ikeref.toml").write_text(render(connection, settings))
+        return config.load(folder / "ikeref.toml")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def render(connection: Connection, settings: dict[str, float]) -> str:
+    """The connection and the settings of the endpoint as TOML."""
+    if connection.auth == "psk":
+        auth = f'psk = "{SECRET}"'
+    else:
+        own = '{ key = "own.key", certificates = "own.pem" }'
+        auth = f'local_auth = {own}\nremote_auth = {{ authorities = "authority.pem" }}'
+    children = "\n".join(
+        f"""
+[connections.ike.children.{name}]
+local_ts = "{connection.local.networks[name]}"
+remote_ts = "{connection.remote.networks[name]}"
+esp_proposals = "{connection.child_proposals}"
+start = {"true" if name == "first" else "false"}
+"""
+        for name in connection.local.networks
+    )
+    return f"""
+[settings]
+{chr(10).join(f"{key} = {value}" for key, value in settings.items())}
+
+[connections.ike]
+local_address = "{connection.local.address}"
+remote_address = "{connection.remote.address}"
+local_id = "{connection.local.identity}"
+remote_id = "{connection.remote.identity}"
+ike_proposals = "{connection.proposals}"
+{auth}
+{children}
+"""
+
+
+def listing(sessions: Iterable[Session]) -> Listing:
+    """Every IKE SA from its establishment to its deletion, with the Child SAs that it controls."""
+    return frozenset(
+        _ike_listing(ike, session.children if ike is session.current else ())
+        for session in sessions
+        for ike in session.ikes
+        if ike.phase not in _UNLISTED
+    )
+
+
+def _ike_listing(ike: IkeSa, children: tuple[ChildSa, ...]) -> IkeListing:
+    return IkeListing(
+        spi_i=ike.spi_i.hex(),
+        spi_r=ike.spi_r.hex(),
+        initiator=ike.initiator,
+        suite=_suite(ike),
+        children=frozenset(_child_listing(child) for child in children),
+        state=_STATES.get(ike.phase, ike.phase.name),
+    )
+
+
+def _child_listing(child: ChildSa) -> ChildListing:
+    whole = child.inbound and child.outbound
+    return ChildListing(
+        spi_in=child.spi_in.hex(),
+        spi_out=child.spi_out.hex(),
+        mode="TRANSPORT" if child.transport else "TUNNEL",
+        local_ts=frozenset(selectors.to_text(each) for each in child.local_ts),
+        remote_ts=frozenset(selectors.to_text(each) for each in child.remote_ts),
+        state=_STATES.get(child.state, child.state.name) if whole else f"{child.state.name}, one direction",
+    )
+
+
+def _suite(ike: IkeSa) -> str:
+    suite = ike.suite
+    if suite is None:
+        return ""
+    encr = name(Encr, suite.encr) + (f"-{suite.key_bits}" if suite.key_bits else "")
+    integ = [name(Integ, suite.integ)] if suite.integ else []
+    group = _GROUPS.get(KeGroup(suite.group)) or name(KeGroup, suite.group)
+    return "/".join((encr, *integ, f"PRF_{name(Prf, suite.prf)}", group))
