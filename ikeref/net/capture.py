@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from types import TracebackType
 from typing import BinaryIO, Final
 
-import dpkt  # type: ignore[import-untyped]  # the package has no type information
+import dpkt
 
 from ikeref.net.transport import Arrived, Event, Sent
 from ikeref.sa.values import Address

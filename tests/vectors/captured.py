@@ -6,11 +6,10 @@ A scenario is a folder with NAME.pcap, NAME.keys.json and scenario.json. Nothing
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scapy.utils import RawPcapReader
+import dpkt
 
 from ikeref import wire
 from ikeref.crypto import IkeKeys, Suite
@@ -55,6 +54,14 @@ def number(registry: Any, spelling: str | None) -> int:
     return int(registry[_SPELLINGS.get(spelling, spelling)])
 
 
+def frames(path: Path) -> list[tuple[int, bytes]]:
+    """All frames of a pcap or pcapng file, each with its link type (1: Ethernet, 0: loopback)."""
+    with path.open("rb") as file:
+        reader = dpkt.pcap.UniversalReader(file)
+        link = reader.datalink() & 0xFFFF
+        return [(link, bytes(frame)) for _, frame in reader]
+
+
 def ike_messages(path: Path) -> list[Captured]:
     """All IKE messages of a capture, IP fragments put together."""
     return list(_ike_messages(path))
@@ -62,21 +69,18 @@ def ike_messages(path: Path) -> list[Captured]:
 
 def _ike_messages(path: Path) -> Iterator[Captured]:
     fragments: dict[tuple[bytes, bytes], dict[int, bytes]] = {}
-    with path.open("rb") as file, closing(RawPcapReader(file)) as reader:  # type: ignore[arg-type]  # a file will do
-        ethernet = getattr(reader, "linktype", 1) & 0xFFFF
-        for count, (frame, meta) in enumerate(reader, 1):
-            link = getattr(meta, "linktype", ethernet)
-            packet = frame[14:] if link == 1 else frame[4:]
-            datagram = _udp(packet, fragments)
-            if datagram is None:
-                continue
-            source, udp = datagram
-            ports = {int.from_bytes(udp[0:2]), int.from_bytes(udp[2:4])}
-            octets = udp[8 : int.from_bytes(udp[4:6])]
-            if 4500 in ports and octets[:4] == bytes(4):
-                yield Captured(count, source, octets[4:])
-            elif 500 in ports:
-                yield Captured(count, source, octets)
+    for count, (link, frame) in enumerate(frames(path), 1):
+        packet = frame[14:] if link == 1 else frame[4:]
+        datagram = _udp(packet, fragments)
+        if datagram is None:
+            continue
+        source, udp = datagram
+        ports = {int.from_bytes(udp[0:2]), int.from_bytes(udp[2:4])}
+        octets = udp[8 : int.from_bytes(udp[4:6])]
+        if 4500 in ports and octets[:4] == bytes(4):
+            yield Captured(count, source, octets[4:])
+        elif 500 in ports:
+            yield Captured(count, source, octets)
 
 
 def _udp(packet: bytes, fragments: dict[tuple[bytes, bytes], dict[int, bytes]]) -> tuple[str, bytes] | None:

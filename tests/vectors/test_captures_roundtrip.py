@@ -5,16 +5,14 @@ when they are not there. What is inside SK is the business of other tests.
 """
 
 import tomllib
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scapy.utils import RawPcapReader
 
 from ikeref import wire
 from ikeref.errors import Dropped, ProtocolError
-from tests.vectors.captured import GENERATED, ike_messages, outside
+from tests.vectors.captured import GENERATED, frames, ike_messages, outside
 
 CAPTURES = outside("captures")
 GENERATED_CAPTURES = sorted(GENERATED.glob("*/*.pcap"))
@@ -88,5 +86,4 @@ def test_s2_5_an_ikev1_message_is_called_so(captures: Path) -> None:
 
 def _tails(path: Path) -> list[bytes]:
     """Each frame from each of its octets on."""
-    with closing(RawPcapReader(str(path))) as reader:
-        return [frame[start:] for frame, _ in reader for start in range(len(frame))]
+    return [frame[start:] for _, frame in frames(path) for start in range(len(frame))]
