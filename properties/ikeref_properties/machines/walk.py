@@ -7,7 +7,8 @@ from typing import NamedTuple
 from ikeref.policy.connections import Settings
 from ikeref_properties.machines.invariants import Ledger, Violation
 from ikeref_properties.machines.schedule import Schedule, Weights, perform, random_schedule, shrink, text
-from ikeref_properties.network import Pair, Record
+from ikeref_properties.network import ENDS, Pair, Record
+from ikeref_properties.refinement import Observer
 
 Watch = Callable[[Record], None]
 MakePair = Callable[[int, Watch], Pair]
@@ -37,52 +38,74 @@ class Finding(NamedTuple):
         return f"seed {self.seed}: {type(self.error).__name__}: {self.error}\n{text(self.schedule)}"
 
 
-def run(seed: int, schedule: Schedule, make: MakePair = established) -> Pair:
+class Judge:
+    """Judges every step of two ends: the invariants, and what the model's rows allow."""
+
+    def __init__(self, *, model: bool = True) -> None:
+        self.ledger = Ledger()
+        self.observers = {end: Observer(end) for end in ENDS} if model else {}
+
+    def __call__(self, record: Record) -> None:
+        """Raises Violation."""
+        self.ledger.note(record)
+        if record.end in self.observers:
+            verdict = self.observers[record.end].observe(record)
+            if not verdict.ok:
+                raise Violation("the model", f"step {record.number} of {record.end}: {verdict.explanation}")
+
+
+def run(seed: int, schedule: Schedule, make: MakePair = established, *, model: bool = True) -> Pair:
     """Let a schedule happen, then let everything settle. Raises Violation where something does not hold."""
-    ledger = Ledger()
-    pair = make(seed, ledger.note)
+    judge = Judge(model=model)
+    pair = make(seed, judge)
     for act in schedule:
         perform(pair, act)
     pair.settle()
-    ledger.at_rest(pair)
+    judge.ledger.at_rest(pair)
     return pair
 
 
-def attempt(seed: int, schedule: Schedule, make: MakePair = established) -> Exception | None:
+def attempt(seed: int, schedule: Schedule, make: MakePair = established, *, model: bool = True) -> Exception | None:
     """What a run breaks; None for nothing."""
     try:
-        run(seed, schedule, make)
+        run(seed, schedule, make, model=model)
     except Exception as error:  # whatever it is, it is a finding
         return error
     return None
 
 
 def walk(
-    first: int, count: int, weights: Weights | None = None, make: MakePair = established, findings: int = 1
+    first: int,
+    count: int,
+    weights: Weights | None = None,
+    make: MakePair = established,
+    *,
+    findings: int = 1,
+    model: bool = True,
 ) -> list[Finding]:
     """Runs with the seeds `first` to `first + count`, up to so many findings, each shrunk."""
     found: list[Finding] = []
     weights = weights or Weights()
     for seed in range(first, first + count):
         schedule = random_schedule(Random(seed), weights)
-        error = attempt(seed, schedule, make)
+        error = attempt(seed, schedule, make, model=model)
         if error is None:
             continue
-        found.append(_shrunk(seed, schedule, error, make))
+        found.append(_shrunk(seed, schedule, error, make, model))
         if len(found) >= findings:
             break
     return found
 
 
-def _shrunk(seed: int, schedule: Schedule, error: Exception, make: MakePair) -> Finding:
+def _shrunk(seed: int, schedule: Schedule, error: Exception, make: MakePair, model: bool) -> Finding:
     rule = _rule(error)
 
     def fails(shorter: Schedule) -> bool:
-        again = attempt(seed, shorter, make)
+        again = attempt(seed, shorter, make, model=model)
         return again is not None and _rule(again) == rule
 
     shorter = shrink(schedule, fails)
-    return Finding(seed, shorter, attempt(seed, shorter, make) or error)
+    return Finding(seed, shorter, attempt(seed, shorter, make, model=model) or error)
 
 
 def _rule(error: Exception) -> str:

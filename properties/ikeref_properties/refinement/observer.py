@@ -1,0 +1,388 @@
+"""From a real step to the model's observation of it, and the model's verdict (Sections 1.2 to 1.4, 2.1 to 2.3, 2.8).
+
+What the event was is judged from what arrived, never from what the endpoint made of it: a request that is due an answer
+and gets none is still a request. Read are the outputs of the step (messages, SA directions, IKE SAs) and, of the
+arguments, the datagram's own message. Four simplifications:
+
+* A responder that defers sending on what replaces a Child SA (Section 2.8) opens its outbound direction later. The
+  model opens both directions at once; so does the observation. That the outbound one is opened at last is an invariant.
+* The successor of an IKE SA comes into being when its keys do.
+* What a timer does to several IKE SAs at once is one observation for each.
+* An IKE SA that never had an authenticated peer ends without the model seeing a change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from ikeref_model import events
+from ikeref_model.events import Alarm, Direction, Kind, Observation, Outcome, Position
+from ikeref_model.monitor import Accepted, Match, Monitor
+from ikeref_model.rows import Row
+
+from ikeref import sa
+from ikeref.registry import ExchangeType
+from ikeref.wire import FLAG_INITIATOR, NO_SPI, Message
+from ikeref_properties.network import Flight, Initiate, Record
+from ikeref_properties.refinement import words
+
+Facts = tuple[tuple[str, bool], ...]
+
+
+class Verdict(NamedTuple):
+    """What the model says of a step."""
+
+    ok: bool
+    rows: tuple[Match, ...]
+    """The rows that explain it; empty where nothing happened that the model knows of."""
+    explanation: str
+    """Empty, or why no row allows it."""
+    observations: tuple[Observation, ...]
+
+
+class Outstanding(NamedTuple):
+    """A request of this end without a response."""
+
+    message: Message
+    kind: Kind
+    crossing: tuple[bytes, bytes] | None = None
+    """Ni and Nr of the peer's rekey of the same SA, answered meanwhile (Sections 2.8.1, 2.8.2)."""
+
+
+class Observer:
+    """Watches one end. Mutable: it remembers names, and what is outstanding, as anybody does who reads along."""
+
+    def __init__(self, end: str, *, verifies: bool | None = None, rows: tuple[Row, ...] | None = None) -> None:
+        self.end = end
+        self.monitor = Monitor(rows=rows) if rows is not None else Monitor()
+        self._verifies = verifies
+        """Whether the peer's AUTH is right, where the observer knows."""
+        self._ikes: dict[bytes, str] = {}
+        """Names by this end's SPI."""
+        self._ended: set[str] = set()
+        self._up: list[str] = []
+        """IKE SAs with an authenticated peer, not ended, the newest last."""
+        self._children: dict[bytes, str] = {}
+        """Names by this end's SPI."""
+        self._by_peer: dict[bytes, str] = {}
+        """Names by the peer's SPI."""
+        self._inits: dict[bytes, str] = {}
+        """IKE SAs by the IKE_SA_INIT request that they answered."""
+        self._deferred: set[str] = set()
+        """Child SAs of which the outbound direction is not in use yet."""
+        self._outstanding: dict[str, Outstanding] = {}
+        self._expected: dict[str, int] = {}
+        """Message ID of the peer's next request."""
+
+    def observe(self, record: Record) -> Verdict:
+        """The verdict on one step of this end."""
+        observations = self.abstract(record)
+        rows: tuple[Match, ...] = ()
+        for observation in observations:
+            result = self.monitor.step(observation)
+            if not isinstance(result, Accepted):
+                return Verdict(False, rows, str(result), observations)
+            rows += result.matches
+        return Verdict(True, rows, "", observations)
+
+    def abstract(self, record: Record) -> tuple[Observation, ...]:
+        """A step in the model's words."""
+        match record.event:
+            case Initiate():
+                return (self._commanded(record, Kind.IKE_SA_INIT, ""),)
+            case Flight(message=None):
+                return (Observation("", events.Input.UNPROTECTED),)
+            case Flight(message=Message() as message):
+                return (self._arrived(record, message),)
+            case sa.Tick():
+                return self._ticked(record)
+            case sa.CreateChild():
+                return (self._commanded(record, Kind.CREATE_CHILD, ""),)
+            case sa.RekeyChild(spi_in=spi):
+                return (self._commanded(record, Kind.REKEY_CHILD, self._child(spi)),)
+            case sa.DeleteChild(spi_in=spi):
+                return (self._commanded(record, Kind.DELETE_CHILD, self._child(spi)),)
+            case sa.RekeyIke():
+                return (self._commanded(record, Kind.REKEY_IKE, ""),)
+            case sa.DeleteIke():
+                return (self._commanded(record, Kind.DELETE_IKE, ""),)
+            case _:
+                return (self._commanded(record, Kind.LIVENESS, ""),)
+
+    # Commands
+
+    def _commanded(self, record: Record, kind: Kind, child: str) -> Observation:
+        carriers = [self._carrier(message) for message, _ in _messages(record.outputs)]
+        name = carriers[0] if carriers else self._up[-1] if self._up else ""
+        return Observation(name, events.Command(kind, child), self._sent(record.outputs, name), self._changes(record))
+
+    # Datagrams
+
+    def _arrived(self, record: Record, message: Message) -> Observation:
+        if message.exchange_type == ExchangeType.IKE_SA_INIT and not message.is_response:
+            return self._first_request(record, message)
+        name = self._ikes.get(message.spi_r if message.flags & FLAG_INITIATOR else message.spi_i)
+        assert isinstance(record.event, Flight)
+        if message.exchange_type != ExchangeType.IKE_SA_INIT and not words.is_protected(
+            record.event.datagram, record.event.path.encapsulated
+        ):
+            sent = self._sent(record.outputs, name or "")
+            return Observation(name or "", events.Input.UNPROTECTED, sent, self._changes(record))
+        if message.is_response:
+            return self._response(record, message, name)
+        return self._request(record, message, name)
+
+    def _first_request(self, record: Record, message: Message) -> Observation:
+        assert isinstance(record.event, Flight)
+        datagram = record.event.datagram
+        name = self._inits.get(datagram)
+        reply, again = next(_messages(record.outputs), (None, False))
+        if name is None or (name in self._ended and reply is not None and not again):
+            spi = reply.spi_r if reply is not None else NO_SPI
+            name = self._ike(spi)
+            if spi != NO_SPI:
+                self._inits[datagram] = name
+            position = Position.FRESH
+        else:
+            position = Position.REPLAY
+        event = events.Request(Kind.IKE_SA_INIT, (), position, message.message_id)
+        sent = self._sent(record.outputs, name, answering=Kind.IKE_SA_INIT)
+        if position is Position.FRESH and sent:
+            self._expected[name] = message.message_id + 1
+        return Observation(name, event, sent, self._changes(record))
+
+    def _request(self, record: Record, message: Message, name: str | None) -> Observation:
+        kind = words.kind_of(message)
+        if name is None:
+            return Observation("", events.Input.UNPROTECTED, self._sent(record.outputs, "", answering=kind))
+        expected = self._expected.get(name, 0)
+        number = message.message_id
+        position = Position.FRESH
+        if number != expected:
+            position = Position.REPLAY if number < expected else Position.OUTSIDE
+        children: tuple[str, ...] = ()
+        if kind is Kind.DELETE_CHILD:
+            children = tuple(self._child_of_peer(spi) for spi in words.deleted_spis(message))
+        elif kind is Kind.REKEY_CHILD:
+            children = (self._child_of_peer(words.rekeyed_spi(message) or b""),)
+        facts: Facts = ()
+        if kind is Kind.LIVENESS:
+            facts = (("reports_failure", words.reports_failure(message)),)
+        if kind is Kind.IKE_AUTH and self._verifies is not None:
+            facts = (("verifies", self._verifies),)
+        if position is Position.FRESH:
+            self._note_crossing(name, kind, message, record)
+        sent = self._sent(record.outputs, name, answering=kind)
+        if name in self._ended and events.OneWay() in sent:
+            return Observation(name, events.Input.UNPROTECTED, sent, self._changes(record))
+        if position is Position.FRESH and any(isinstance(each, events.Reply) for each in sent):
+            self._expected[name] = expected + 1
+        if number < expected - 1:
+            # The window is 1: the peer has had the response, so it need not be kept (Section 2.3).
+            facts = (("forgotten", not sent),)
+        changes = self._changes(record)
+        if kind is Kind.DELETE_CHILD and position is Position.FRESH:
+            # The peer's inbound SA is gone, and with it the outbound one that was still to come.
+            gone = [child for child in children if child in self._deferred]
+            changes = (*changes, *(events.Removed(child, Direction.OUT) for child in gone))
+            self._deferred.difference_update(gone)
+        return Observation(name, events.Request(kind, children, position, number), sent, changes, facts)
+
+    def _note_crossing(self, name: str, kind: Kind, message: Message, record: Record) -> None:
+        own = self._outstanding.get(name)
+        if own is None or own.kind is not kind or kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE):
+            return
+        if kind is Kind.REKEY_CHILD:
+            mine = self._child(words.rekeyed_spi(own.message) or b"")
+            if mine != self._child_of_peer(words.rekeyed_spi(message) or b""):
+                return
+        for answer, _ in _messages(record.outputs):
+            if answer.is_response and words.outcome_of(kind, answer) is Outcome.OK:
+                crossing = words.nonce_of(message), words.nonce_of(answer)
+                self._outstanding[name] = own._replace(crossing=crossing)
+
+    def _response(self, record: Record, message: Message, name: str | None) -> Observation:
+        own = self._outstanding.get(name) if name is not None else None
+        if name is None or own is None or own.message.message_id != message.message_id:
+            sent = self._sent(record.outputs, name or "")
+            return Observation(name or "", events.Input.UNEXPECTED, sent, self._changes(record))
+        outcome = words.outcome_of(own.kind, message)
+        children = tuple(self._child_of_peer(spi) for spi in words.deleted_spis(message))
+        facts = self._facts_of_response(own, outcome, message)
+        if own.kind is not Kind.IKE_SA_INIT or any(type(output) is sa.NewKeys for output in record.outputs):
+            del self._outstanding[name]
+        event = events.Response(own.kind, outcome, children, message.message_id)
+        changes = self._changes(record)
+        return Observation(name, event, self._sent(record.outputs, name), changes, facts)
+
+    def _facts_of_response(self, own: Outstanding, outcome: Outcome, message: Message) -> Facts:
+        if own.kind is Kind.IKE_AUTH:
+            if not words.has_auth(message):
+                return (("verifies", False),)
+            return () if self._verifies is None else (("verifies", self._verifies),)
+        if own.kind is Kind.IKE_SA_INIT and outcome is Outcome.INVALID_KE_PAYLOAD:
+            return (("group_offered", words.group_offered(own.message, message)),)
+        if own.crossing is not None and outcome is Outcome.OK:
+            mine = min(words.nonce_of(own.message), words.nonce_of(message))
+            theirs = min(own.crossing)
+            return (("lowest_is_mine", mine < theirs),) if mine != theirs else ()
+        return ()
+
+    # Timers
+
+    def _ticked(self, record: Record) -> tuple[Observation, ...]:
+        found: list[Observation] = []
+        waiting: list[sa.Output] = []
+        """Changes that come before what they belong to."""
+        for output in record.outputs:
+            match output:
+                case sa.Transmit(message=Message() as message):
+                    name = self._carrier(message)
+                    alarm = Alarm.RETRANSMIT if output.again else Alarm.RETRY
+                    sent = self._sent((output,), name)
+                    found.append(Observation(name, events.Timer(alarm), sent, self._changes(record, tuple(waiting))))
+                    waiting.clear()
+                case sa.Closed():
+                    name = self._own_name(output.spi_i, output.spi_r)
+                    alarm = Alarm.GIVE_UP if name in self._up or name in self._outstanding else Alarm.HALF_OPEN_EXPIRY
+                    self._outstanding.pop(name, None)
+                    changes = self._changes(record, (*waiting, output))
+                    found.append(Observation(name, events.Timer(alarm), (), changes))
+                    waiting.clear()
+                case sa.Remove() if found and not waiting:
+                    found[-1] = _with(found[-1], self._changes(record, (output,)))
+                case _:
+                    waiting.append(output)
+        return tuple(found)
+
+    # Outputs
+
+    def _sent(
+        self, outputs: tuple[sa.Output, ...], name: str, answering: Kind | None = None
+    ) -> tuple[events.Sent, ...]:
+        sent: list[events.Sent] = []
+        for output in outputs:
+            message = output.message if type(output) is sa.Transmit else None
+            if type(output) is not sa.Transmit or message is None:
+                continue
+            if message.exchange_type != ExchangeType.IKE_SA_INIT and not words.is_protected(
+                output.datagram, output.path.encapsulated
+            ):
+                sent.append(events.OneWay())
+            elif output.again:
+                sent.append(events.Repeated())
+            elif message.is_response:
+                sent.append(self._replied(answering or Kind.LIVENESS, message))
+            else:
+                sent.append(self._asked(message, name))
+        return tuple(sent)
+
+    def _replied(self, kind: Kind, message: Message) -> events.Reply:
+        outcome = words.outcome_of(kind, message)
+        children: tuple[str, ...] = ()
+        if kind is Kind.DELETE_CHILD:
+            children = tuple(self._child(spi) for spi in words.deleted_spis(message))
+        return events.Reply(outcome, children)
+
+    def _asked(self, message: Message, name: str) -> events.Asked:
+        kind = words.kind_of(message)
+        carrier = self._carrier(message)
+        self._outstanding[carrier] = Outstanding(message, kind)
+        children: tuple[str, ...] = ()
+        if kind is Kind.DELETE_CHILD:
+            children = tuple(self._child(spi) for spi in words.deleted_spis(message))
+        elif kind is Kind.REKEY_CHILD:
+            children = (self._child(words.rekeyed_spi(message) or b""),)
+        return events.Asked(kind, children, "" if carrier == name else carrier, message.message_id)
+
+    def _changes(self, record: Record, outputs: tuple[sa.Output, ...] | None = None) -> tuple[events.Change, ...]:
+        changes: list[events.Change] = []
+        for output in record.outputs if outputs is None else outputs:
+            match output:
+                case sa.Install(inbound=inbound, child=child):
+                    self._installed(child, inbound, changes)
+                case sa.Remove(inbound=inbound, child=child):
+                    self._removed(self._child(child.spi_in), inbound, changes)
+                case sa.NewKeys(spi_i, spi_r):
+                    self._keyed(record, spi_i, spi_r, changes)
+                case sa.Established(spi_i, spi_r, succeeds=b""):
+                    self._come_up(self._own_name(spi_i, spi_r), changes)
+                case sa.Closed(spi_i, spi_r):
+                    self._closed(self._own_name(spi_i, spi_r), changes)
+                case _:
+                    pass
+        return tuple(changes)
+
+    def _installed(self, child: sa.ChildSa, inbound: bool, changes: list[events.Change]) -> None:
+        if inbound:
+            name = self._name_child(child)
+            self._deferred.add(name)
+            changes += [events.Installed(name, Direction.IN), events.Installed(name, Direction.OUT)]
+            return
+        name = self._child(child.spi_in)
+        if name not in self._deferred:
+            changes.append(events.Installed(name, Direction.OUT))
+        self._deferred.discard(name)
+
+    def _removed(self, name: str, inbound: bool, changes: list[events.Change]) -> None:
+        changes.append(events.Removed(name, Direction.IN if inbound else Direction.OUT))
+        if inbound and name in self._deferred:
+            changes.append(events.Removed(name, Direction.OUT))
+        self._deferred.discard(name)
+
+    def _keyed(self, record: Record, spi_i: bytes, spi_r: bytes, changes: list[events.Change]) -> None:
+        """The first IKE SA is up once its peer is authenticated, a successor as soon as it has keys."""
+        assert isinstance(record.event, Flight)
+        message = record.event.message
+        assert message is not None
+        name = self._ike(spi_i if message.is_response else spi_r)
+        if message.exchange_type == ExchangeType.CREATE_CHILD_SA:
+            self._come_up(name, changes)
+
+    def _come_up(self, name: str, changes: list[events.Change]) -> None:
+        self._up.append(name)
+        changes.append(events.Established(name))
+
+    def _closed(self, name: str, changes: list[events.Change]) -> None:
+        if name in self._up:
+            changes.append(events.Closed(name))
+            self._up.remove(name)
+        self._ended.add(name)
+        self._outstanding.pop(name, None)
+
+    # Names
+
+    def _ike(self, spi: bytes) -> str:
+        """The name of the IKE SA with that SPI of this end."""
+        return self._ikes.setdefault(spi, f"IKE SA {len(self._ikes) + 1}")
+
+    def _own_name(self, spi_i: bytes, spi_r: bytes) -> str:
+        return self._ike(spi_i if spi_i in self._ikes else spi_r)
+
+    def _carrier(self, message: Message) -> str:
+        """The IKE SA over which this end sent a message."""
+        return self._ike(message.spi_i if message.flags & FLAG_INITIATOR else message.spi_r)
+
+    def _child(self, spi: bytes) -> str:
+        """The name of the Child SA with that inbound SPI of this end."""
+        return self._children.get(spi) or f"unknown {spi.hex()}"
+
+    def _child_of_peer(self, spi: bytes) -> str:
+        """The name of the Child SA that the peer calls so; it keeps it should this end learn of it later."""
+        return self._by_peer.setdefault(spi, f"Child SA {len(self._by_peer) + 1}")
+
+    def _name_child(self, child: sa.ChildSa) -> str:
+        name = self._child_of_peer(child.spi_out)
+        self._children[child.spi_in] = name
+        return name
+
+
+def _with(observation: Observation, changes: tuple[events.Change, ...]) -> Observation:
+    return replace(observation, changes=(*observation.changes, *changes))
+
+
+def _messages(outputs: tuple[sa.Output, ...]) -> Iterator[tuple[Message, bool]]:
+    """The messages sent, and whether they were sent before."""
+    for output in outputs:
+        if type(output) is sa.Transmit and output.message is not None:
+            yield output.message, output.again
