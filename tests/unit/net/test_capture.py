@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path as FilePath
 
-import dpkt  # type: ignore[import-untyped]  # the package has no type information
+import dpkt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
