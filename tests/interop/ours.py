@@ -1,24 +1,22 @@
-"""ikeref's end in the laboratory: an endpoint on sockets of a namespace, its commands and its listing of SAs."""
+"""ikeref's end in the laboratory: a node on sockets of a namespace, its commands and its listing of SAs."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import queue
-import selectors
-import socket
 import threading
 import time
-import traceback
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from ikeref import sa, wire
 from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
+from ikeref.net.dataplane import RecordingDataPlane
+from ikeref.net.transport import Arrived, Event, Node, Sent, binds_for
 from ikeref.registry import ExchangeType, name
 from ikeref.sa.values import Phase, Session
-from tests.interop.lab import LabError, eventually, in_namespace
+from tests.interop.lab import LabError, enter_namespace
 from tests.interop.listing import Listing
 from tests.interop.pki import Pki
 from tests.interop.scene import Connection
@@ -26,13 +24,13 @@ from tests.interop.translation import configuration, listing
 
 T = TypeVar("T")
 
-IKE_PORT = 500
-NAT_PORT = 4500
-_LONGEST_WAIT = 0.05
-
 
 class Ikeref:
-    """A running endpoint with one connection. `settings` are those of ikeref.policy.Settings."""
+    """A running endpoint with one connection. `settings` are those of ikeref.policy.Settings.
+
+    Its event loop runs in a thread of its own that lives in the namespace. `patience` in seconds bounds what is waited
+    for.
+    """
 
     def __init__(
         self,
@@ -43,160 +41,138 @@ class Ikeref:
         patience: float = 30,
     ) -> None:
         loaded = configuration(connection, settings, pki)
-        self._connection = loaded.connections[0]
+        (self._connection,) = loaded.connections
         self._endpoint = Endpoint(loaded.connections, RealCrypto(), os.urandom, loaded.settings)
         self._patience = patience
-        self._local, self._remote = connection.local.address, connection.remote.address
-        self._sockets = in_namespace(namespace, lambda: {port: self._bind(port) for port in (IKE_PORT, NAT_PORT)})
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._wake, self._woken = socket.socketpair()
         self._lines: list[str] = []
-        self.keys: list[sa.NewKeys] = []
-        """Of each IKE SA that got keys, in order."""
-        self._running = True
-        self._thread = threading.Thread(target=self._run, name="ikeref")
+        self.events: list[Event] = []
+        """All that happened, in order."""
+        self.data_plane = RecordingDataPlane()
+        self._node = Node(self._endpoint, data_plane=self.data_plane, observers=(self._observe,))
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda _, context: self._say(f"EXCEPTION {context}"))
+        self._thread = threading.Thread(target=self._live, args=(namespace,), name="ikeref")
         self._thread.start()
+        try:
+            self._ask(self._node.start(binds_for(loaded.connections)))
+        except BaseException:
+            self.close()
+            raise
 
-    def _bind(self, port: int) -> socket.socket:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        bound.bind((self._local, port))
-        return bound
+    def _live(self, namespace: str) -> None:
+        enter_namespace(namespace)
+        self._loop.run_forever()
+        self._loop.close()
 
     def close(self) -> None:
-        def stop() -> None:
-            self._running = False
-
-        self._ask(stop)
+        self._ask(self._node.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        for each in (self._wake, self._woken, *self._sockets.values()):
-            each.close()
 
     # Commands
 
     def connect(self) -> None:
-        def begin() -> int:
-            path = sa.Path((self._local, IKE_PORT), (self._remote, IKE_PORT))
-            number, outputs = self._endpoint.initiate(self._connection, path, time.monotonic())
-            self._perform(outputs)
-            return number
+        """Create the IKE SA with the Child SA `first`."""
 
-        number = self._ask(begin)
+        async def connect() -> None:
+            connection = self._connection
+            assert connection.local_address
+            assert connection.remote_address
+            path = sa.Path(
+                (connection.local_address, connection.local_port), (connection.remote_address, connection.remote_port)
+            )
+            number = self._node.initiate(connection, path)
+            await self._until(lambda: number not in self._endpoint.sessions or self._established(number))
+            if number not in self._endpoint.sessions:
+                raise LabError(f"no IKE SA was established:\n{self.log(20)}")
 
-        def established() -> bool:
-            session = self._ask(lambda: self._endpoint.sessions.get(number))
-            if session is None:
-                raise LabError(f"the IKE SA was not established\n{self.log(20)}")
-            return session.current is not None and session.current.phase is Phase.ESTABLISHED
-
-        eventually("ikeref establishes an IKE SA", established, self._patience)
+        self._ask(connect())
 
     def create_child(self, child: str) -> None:
-        self._command(lambda _: sa.CreateChild(child))
-        eventually(f"ikeref creates {child}", lambda: self._find(child) is not None, self._patience)
+        self._command(lambda _: sa.CreateChild(child), lambda: self._child(child) is not None)
 
     def rekey_child(self, child: str) -> None:
-        self._command(lambda session: sa.RekeyChild(_child(session, child).spi_in))
+        self._command(lambda session: sa.RekeyChild(_open_child(session, child).spi_in))
 
     def rekey_ike(self) -> None:
         self._command(lambda _: sa.RekeyIke())
 
     def delete_child(self, child: str) -> None:
-        self._command(lambda session: sa.DeleteChild(_child(session, child).spi_in))
-        eventually(f"ikeref deletes {child}", lambda: self._find(child) is None, self._patience)
+        self._command(
+            lambda session: sa.DeleteChild(_open_child(session, child).spi_in), lambda: self._child(child) is None
+        )
 
     def delete_ike(self) -> None:
-        self._command(lambda _: sa.DeleteIke())
-        eventually("ikeref deletes the IKE SA", lambda: not self.sas(), self._patience)
+        self._command(lambda _: sa.DeleteIke(), lambda: not listing(self._endpoint.sessions.values()))
 
     def liveness(self) -> None:
         """Ask the peer whether it is alive; does not wait."""
         self._command(lambda _: sa.CheckLiveness())
 
     def sas(self) -> Listing:
-        return self._ask(lambda: listing(self._endpoint.sessions.values()))
+        """What is established; a Child SA counts as installed only where the data plane has both its directions."""
+
+        async def look() -> Listing:
+            assert self.data_plane.faults == []
+            return listing(self._endpoint.sessions.values(), self.data_plane.pairs())
+
+        return self._ask(look())
 
     def log(self, lines: int = 120) -> str:
         return "\n".join(self._lines[-lines:])
 
-    def _command(self, make: Callable[[Session], sa.Command]) -> None:
-        """Ask something of the session whose IKE SA is established."""
+    def _command(self, make: Callable[[Session], sa.Command], done: Callable[[], bool] = lambda: True) -> None:
+        """Ask something of the session whose IKE SA is established, and wait until it is done."""
 
-        def ask() -> None:
-            for number, session in self._endpoint.sessions.items():
-                if session.current is not None and session.current.phase is Phase.ESTABLISHED:
-                    self._perform(self._endpoint.command(number, make(session), time.monotonic()))
-                    return
-            raise LabError("no IKE SA is established")
+        async def ask() -> None:
+            number = next((each for each in self._endpoint.sessions if self._established(each)), None)
+            if number is None:
+                raise LabError("no IKE SA is established")
+            self._node.command(number, make(self._endpoint.sessions[number]))
+            await self._until(done)
 
-        self._ask(ask)
+        self._ask(ask())
 
-    def _find(self, name: str) -> sa.ChildSa | None:
-        sessions = self._ask(lambda: tuple(self._endpoint.sessions.values()))
-        return next((child for each in sessions for child in each.children if child.name == name), None)
+    def _established(self, number: int) -> bool:
+        current = self._endpoint.sessions[number].current
+        return current is not None and current.phase is Phase.ESTABLISHED
 
-    # The endpoint's own thread
+    def _child(self, name: str) -> sa.ChildSa | None:
+        children = (child for session in self._endpoint.sessions.values() for child in session.children)
+        return next((child for child in children if child.name == name), None)
 
-    def _ask(self, work: Callable[[], T]) -> T:
+    async def _until(self, done: Callable[[], bool]) -> None:
+        try:
+            await self._node.wait_for(done, self._patience)
+        except TimeoutError:
+            raise LabError(f"ikeref has not done it within {self._patience:g} s:\n{self.log(20)}") from None
+
+    def _ask(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the endpoint's thread and return what it returned."""
-        answer: Future[T] = Future()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(self._patience + 5)
 
-        def do() -> None:
-            try:
-                answer.set_result(work())
-            except BaseException as error:
-                answer.set_exception(error)
+    # The log
 
-        self._work.put(do)
-        self._wake.send(b"x")
-        return answer.result(self._patience)
-
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ, 0)
-            for port, bound in self._sockets.items():
-                selector.register(bound, selectors.EVENT_READ, port)
-            while self._running:
-                due = self._endpoint.next_deadline()
-                wait = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(0.0, due - time.monotonic()))
-                ready = [key.data for key, _ in selector.select(wait)]
-                try:
-                    for port in ready:
-                        self._receive(port)
-                    self._perform(self._endpoint.timer(time.monotonic()))
-                except Exception:
-                    self._say(traceback.format_exc())
-
-    def _receive(self, port: int) -> None:
-        if port == 0:
-            self._woken.recv(1)
-            self._work.get()()
-            return
-        datagram, (host, remote_port) = self._sockets[port].recvfrom(65535)
-        path = sa.Path((self._local, port), (host, remote_port), port == NAT_PORT)
-        self._perform(self._endpoint.receive(datagram, path, time.monotonic()))
-
-    def _perform(self, outputs: tuple[sa.Output, ...]) -> None:
-        for output in outputs:
-            if isinstance(output, sa.Transmit):
-                self._sockets[output.path.local[1]].sendto(output.datagram, output.path.remote)
-            if isinstance(output, sa.NewKeys):
-                self.keys.append(output)
-            self._say(_describe(output))
+    def _observe(self, event: Event, _at: float) -> None:
+        self.events.append(event)
+        if not isinstance(event, Arrived):
+            self._say(_describe(event))
 
     def _say(self, text: str) -> None:
         self._lines.append(f"{time.strftime('%H:%M:%S')} {text}")
 
 
-def _child(session: Session, name: str) -> sa.ChildSa:
+def _open_child(session: Session, name: str) -> sa.ChildSa:
     for child in session.children:
         if child.name == name and child.state is sa.ChildState.OPEN:
             return child
     raise LabError(f"no Child SA {name} is open")
 
 
-def _describe(output: sa.Output) -> str:
+def _describe(event: Event) -> str:
     """One line for the log."""
-    kind = type(output).__name__
+    kind = type(event).__name__
+    output = event.transmit if isinstance(event, Sent) else event
     message = getattr(output, "message", None)
     if isinstance(message, wire.Message):
         names = " ".join(wire.payload_name(payload) for payload in message.payloads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from ikeref.policy import config, selectors
@@ -71,29 +71,33 @@ ike_proposals = "{connection.proposals}"
 """
 
 
-def listing(sessions: Iterable[Session]) -> Listing:
+Pairs = Container[tuple[bytes, bytes]]
+"""Inbound and outbound SPI of the Child SAs that a data plane has both directions of."""
+
+
+def listing(sessions: Iterable[Session], installed: Pairs = ()) -> Listing:
     """Every IKE SA from its establishment to its deletion, with the Child SAs that it controls."""
     return frozenset(
-        _ike_listing(ike, session.children if ike is session.current else ())
+        _ike_listing(ike, session.children if ike is session.current else (), installed)
         for session in sessions
         for ike in session.ikes
         if ike.phase not in _UNLISTED
     )
 
 
-def _ike_listing(ike: IkeSa, children: tuple[ChildSa, ...]) -> IkeListing:
+def _ike_listing(ike: IkeSa, children: tuple[ChildSa, ...], installed: Pairs) -> IkeListing:
     return IkeListing(
         spi_i=ike.spi_i.hex(),
         spi_r=ike.spi_r.hex(),
         initiator=ike.initiator,
         suite=_suite(ike),
-        children=frozenset(_child_listing(child) for child in children),
+        children=frozenset(_child_listing(child, installed) for child in children),
         state=_STATES.get(ike.phase, ike.phase.name),
     )
 
 
-def _child_listing(child: ChildSa) -> ChildListing:
-    whole = child.inbound and child.outbound
+def _child_listing(child: ChildSa, installed: Pairs) -> ChildListing:
+    whole = (child.spi_in, child.spi_out) in installed and child.inbound and child.outbound
     return ChildListing(
         spi_in=child.spi_in.hex(),
         spi_out=child.spi_out.hex(),
