@@ -193,16 +193,19 @@ def _inherit(turn: Turn, old: IkeSa, heir: IkeSa, *, delete: bool = False) -> No
     Whoever's exchange made the heir deletes the old IKE SA, and that is its last request (7296-2.8-10, 7296-2.8-11).
     """
     old = turn.ike(old.spi) or old
-    queue = tuple(command for command in old.queue if not isinstance(command, RekeyIke))
-    turn.put(heir._replace(phase=Phase.ESTABLISHED, queue=(*heir.queue, *queue)))
+    waiting = tuple(command for command in old.queue if not isinstance(command, RekeyIke))
+    turn.put(heir._replace(phase=Phase.ESTABLISHED, queue=(*heir.queue, *waiting)))
     expires = 0.0 if delete else turn.now + turn.patience
-    turn.put(old._replace(phase=Phase.REKEYED, queue=(DeleteIke(),) if delete else (), expires=expires))
+    queue = (DeleteIke(),) if delete else ()
+    turn.put(old._replace(phase=Phase.REKEYED, succeeded=True, queue=queue, expires=expires))
     assert turn.peer is not None
     turn.outputs.append(Established(heir.spi_i, heir.spi_r, turn.peer, succeeds=old.spi))
 
 
 def promote_candidate(turn: Turn, old: IkeSa) -> None:
     """The old IKE SA goes before our own rekey was answered: the peer's successor inherits (7296-2.8.2-04)."""
-    for ike in turn.ikes:
-        if ike.phase is Phase.CANDIDATE:
-            _inherit(turn, old, ike)
+    intent = old.outstanding.intent if old.outstanding is not None else None
+    if isinstance(intent, IkeRequest) and intent.crossing is not None:
+        candidate = turn.ike(intent.crossing.spi)
+        if candidate is not None and candidate.phase is Phase.CANDIDATE:
+            _inherit(turn, old, candidate)

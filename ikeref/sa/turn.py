@@ -89,7 +89,7 @@ class Turn:
         else:
             self.ikes = tuple(other for other in self.ikes if other.spi != ike.spi)
         self.outputs.append(Closed(ike.spi_i, ike.spi_r, reason))
-        if all(other.phase >= Phase.REKEYED or other.redundant for other in self.ikes):
+        if not any(other.owner for other in self.ikes):
             for child in self.children:
                 self._shut(child)
             self.retries = ()

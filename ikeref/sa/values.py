@@ -284,6 +284,8 @@ class IkeSa(NamedTuple):
     nat_remote: bool = False
     redundant: bool = False
     """Lost the comparison of nonces; whoever created it deletes it (Section 2.8.2)."""
+    succeeded: bool = False
+    """Another IKE SA has inherited its Child SAs (Section 2.8)."""
     created: float = 0.0
     heard: float = 0.0
     """When a valid message last came from the peer."""
@@ -300,6 +302,11 @@ class IkeSa(NamedTuple):
     @property
     def peer_spi(self) -> bytes:
         return self.spi_r if self.initiator else self.spi_i
+
+    @property
+    def owner(self) -> bool:
+        """Whether the Child SAs are its own, even while it is being deleted (Sections 1.4.1, 2.8)."""
+        return not self.redundant and not self.succeeded and self.phase not in (Phase.CANDIDATE, Phase.CLOSED)
 
 
 class Retry(NamedTuple):

@@ -44,6 +44,24 @@ FOUND: dict[str, tuple[int, Schedule]] = {
             Act(COMMAND, 1, "A", "rekey child"),
         ),
     ),
+    "s1_4_1_the_successor_keeps_its_child_sas_until_its_own_delete_is_answered": (
+        104,
+        (
+            Act(COMMAND, 0, "B", "rekey IKE"),
+            Act(COMMAND, 0, "B", "delete IKE"),
+        ),
+    ),
+    "s2_8_2_the_end_of_an_ike_sa_settles_no_collision_of_its_successors": (
+        283,
+        (
+            Act(COMMAND, 0, "A", "rekey IKE"),
+            Act(DELIVER),
+            Act(DELIVER),
+            Act(COMMAND, 0, "B", "rekey IKE"),
+            Act(COMMAND, 0, "A", "rekey IKE"),
+            Act(DELIVER, 2),
+        ),
+    ),
 }
 
 
