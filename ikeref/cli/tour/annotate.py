@@ -1,12 +1,21 @@
 """What the model says of each moment of a trace.
 
-The abstraction from real steps to observations, and the monitor that judges them, are in
-`ikeref_properties.refinement`; this is the seam to them.
+`ikeref_properties.refinement` turns a step of a real end into the model's words and has a monitor judge it by the rows;
+here moments become its records, and its verdicts something to print.
 """
 
+from dataclasses import fields
 from typing import NamedTuple
 
-from ikeref.cli.tour.trace import Trace
+from ikeref_model.events import Change, Command, Input, Observation, Request, Response, Sent, Timer
+from ikeref_model.rows import Row
+from ikeref_properties import network
+from ikeref_properties.refinement import Observer, Verdict
+
+from ikeref import sa
+from ikeref.cli.tour.trace import Alarm, Arrival, Initiate, Moment, Side, Trace
+
+ENDS = {Side.ALICE: network.A, Side.BOB: network.B}
 
 
 class RowText(NamedTuple):
@@ -24,13 +33,92 @@ class Annotation(NamedTuple):
     event: str
     """What the step is to the model: `request REKEY_CHILD`."""
     rows: tuple[RowText, ...]
-    """The rows of one explanation; where the step is rejected, those that came closest."""
+    """The rows of one explanation; where the step is rejected, those that explain its beginning."""
     reason: str = ""
     """Why it is rejected."""
     details: tuple[str, ...] = ()
-    """Why each of the closest rows does not fit."""
+    """Why each of the rows that come closest does not fit."""
 
 
-def annotate(trace: Trace) -> tuple[Annotation | None, ...]:
-    """The verdict on each moment, in order."""
-    return (None,) * len(trace.moments)
+def annotate(trace: Trace, rows: tuple[Row, ...] | None = None) -> tuple[Annotation, ...]:
+    """The verdict on each moment, in order. `rows` replaces the model's tables, for seeded faults.
+
+    A step that the observer can't even put into the model's words is rejected, never passed over.
+    """
+    observers = {side: Observer(end, rows=rows) for side, end in ENDS.items()}
+    return tuple(_judge(observers[moment.side], index, moment, trace) for index, moment in enumerate(trace.moments))
+
+
+def _judge(observer: Observer, index: int, moment: Moment, trace: Trace) -> Annotation:
+    try:
+        return _annotation(observer.observe(record(index, moment, trace)))
+    except (AssertionError, KeyError, LookupError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        return Annotation(False, "", (), "The step can't be put into the model's words", (what,))
+
+
+def record(index: int, moment: Moment, trace: Trace) -> network.Record:
+    """A moment as the refinement reads it."""
+    return network.Record(
+        index, ENDS[moment.side], moment.time, _event(moment, trace), moment.before, moment.outputs, moment.after
+    )
+
+
+def _event(moment: Moment, trace: Trace) -> network.Event:
+    match moment.cause:
+        case Initiate():
+            return network.Initiate()
+        case Alarm():
+            return sa.Tick()
+        case Arrival(datagram=datagram, path=path, flight=number):
+            sent = trace.flights[number].transmit if number >= 0 else None
+            sender_path = sa.Path(path.remote, path.local, path.encapsulated)
+            message = sent.message if sent is not None else None
+            again = sent.again if sent is not None else False
+            return network.Flight(number + 1, ENDS[moment.side], datagram, sender_path, message, again)
+        case command:
+            return command
+
+
+def _annotation(verdict: Verdict) -> Annotation:
+    rows: list[RowText] = []
+    for match in verdict.rows:
+        row = RowText(match.row.name, match.row.section, match.row.level)
+        if row not in rows:
+            rows.append(row)
+    event = "; ".join(_text(observation) for observation in verdict.observations)
+    if verdict.ok:
+        return Annotation(True, event, tuple(rows))
+    _, *candidates = verdict.explanation.splitlines()
+    reason = f"No row allows this step: {event}" + _doing(verdict.observations)
+    return Annotation(False, event, tuple(rows), reason, tuple(line.strip() for line in candidates))
+
+
+def _text(observation: Observation) -> str:
+    match observation.event:
+        case Command(kind=kind):
+            return f"command {kind}"
+        case Request(kind=kind, position=position):
+            return f"request {kind}" + ("" if position == "FRESH" else f" ({position})")
+        case Response(kind=kind, outcome=outcome):
+            return f"response {kind}: {outcome}"
+        case Timer(alarm=alarm):
+            return f"timer {alarm}"
+        case Input() as what:
+            return f"input {what}"
+
+
+def _doing(observations: tuple[Observation, ...]) -> str:
+    """What the end did in answer, as the model sees it."""
+    sent = [each for observation in observations for each in observation.sent]
+    changes = [each for observation in observations for each in observation.changes]
+    words = [_plain(each) for each in sent] + [_plain(each) for each in changes]
+    return f" with {', '.join(words)}" if words else " with no answer and no change"
+
+
+def _plain(change: Sent | Change) -> str:
+    """`Reply OK`, `Removed Child SA 1 OUT`."""
+    values = [getattr(change, field.name) for field in fields(change)]
+    parts = [str(each) for each in values if isinstance(each, str) and each]
+    parts += [name for each in values if isinstance(each, tuple) for name in each]
+    return " ".join([type(change).__name__, *parts])

@@ -158,9 +158,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
             return {"kind": "command", "text": words.command(command)}
 
 
-def _model(annotation: Annotation | None) -> dict[str, Any] | None:
-    if annotation is None:
-        return None
+def _model(annotation: Annotation) -> dict[str, Any]:
     return {
         "accepted": annotation.accepted,
         "event": annotation.event,

@@ -111,7 +111,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     held = sum(each.standing in (Standing.HOLDS, Standing.PROVED) for each in report.verdicts)
     return [
         (str(len(trace.flights)), "datagrams"),
-        (str(sum(each is not None for each in report.annotations)), "steps judged"),
+        (str(len(report.annotations)), "steps judged by the model"),
         (f"{held} of {len(report.verdicts)}", "verdicts hold"),
         (f"{report.outcome.seconds * 1000:.0f} ms", ", ".join(network)),
     ]

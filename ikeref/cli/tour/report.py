@@ -21,7 +21,7 @@ class Report(NamedTuple):
 
     options: Options
     outcome: Outcome
-    annotations: tuple[Annotation | None, ...]
+    annotations: tuple[Annotation, ...]
     chapters: tuple[Chapter, ...]
     verdicts: tuple[Verdict, ...]
     names: dict[Side, str]

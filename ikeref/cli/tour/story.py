@@ -66,8 +66,8 @@ class Chapter(NamedTuple):
     items: tuple[Item, ...]
 
 
-def tell(outcome: Outcome, annotations: tuple[Annotation | None, ...]) -> tuple[Chapter, ...]:
-    """The story of an outcome; `annotations` has one entry for each moment, None where the model was not asked."""
+def tell(outcome: Outcome, annotations: tuple[Annotation, ...]) -> tuple[Chapter, ...]:
+    """The story of an outcome; `annotations` has one entry for each moment."""
     trace = outcome.trace
     chapters: list[list[Item]] = [[] for _ in outcome.stages]
     sent: dict[int, list[int]] = {}
@@ -79,9 +79,7 @@ def tell(outcome: Outcome, annotations: tuple[Annotation | None, ...]) -> tuple[
         items = chapters[moment.stage]
         items += _cause(moment, arrived, last_arrow)
         items += [note for output in moment.outputs if (note := _effect(moment.side, output)) is not None]
-        annotation = annotations[index]
-        if annotation is not None:
-            items.append(Verdict(moment.side, annotation))
+        items.append(Verdict(moment.side, annotations[index]))
         for number in sent.get(index, []):
             items.append(arrow(number, trace.flights[number]))
             last_arrow = number

@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 
 
 def verdicts(
-    trace: Trace, annotations: tuple[Annotation | None, ...], proved: tuple[Proved, ...], unfinished: str
+    trace: Trace, annotations: tuple[Annotation, ...], proved: tuple[Proved, ...], unfinished: str
 ) -> tuple[Verdict, ...]:
     """All verdicts: rows first, then rows and code, then code."""
     return (*(_proof(each) for each in proved), _model(annotations), _life(trace, unfinished), *_code(trace))
@@ -59,14 +59,13 @@ def _proof(each: Proved) -> Verdict:
     return Verdict(each.name, each.section, About.ROWS, standing, each.evidence, faults)
 
 
-def _model(annotations: tuple[Annotation | None, ...]) -> Verdict:
+def _model(annotations: tuple[Annotation, ...]) -> Verdict:
     name = "Every step of both ends is one the rows allow"
-    judged = [each for each in annotations if each is not None]
-    if len(judged) < len(annotations) or not judged:
-        return Verdict(name, "1.2 - 2.25", About.BOTH, Standing.UNKNOWN, "the model was not asked")
-    faults = tuple(f"{each.event}: {each.reason}" for each in judged if not each.accepted)
-    rows = {row.name for each in judged if each.accepted for row in each.rows}
-    evidence = f"{count(len(judged), 'step')}, {count(len(rows), 'row') or 'no row'}"
+    if not annotations:
+        return Verdict(name, "1.2 - 2.25", About.BOTH, Standing.SILENT, "no step")
+    faults = tuple(each.reason for each in annotations if not each.accepted)
+    rows = {row.name for each in annotations if each.accepted for row in each.rows}
+    evidence = f"{count(len(annotations), 'step')}, {count(len(rows), 'row') or 'no row'}"
     return Verdict(name, "1.2 - 2.25", About.BOTH, Standing.VIOLATED if faults else Standing.HOLDS, evidence, faults)
 
 
