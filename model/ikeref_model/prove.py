@@ -16,7 +16,7 @@ import z3
 
 from ikeref_model.explore import Code, Schedule, State, code, explore
 from ikeref_model.symbolic import Symbols, symbols
-from ikeref_model.system import ENDS, Step, System, initials
+from ikeref_model.system import ENDS, Copy, System, initials
 from ikeref_model.terms import All, Is, Not, Term, Value, variables_of
 
 Clause = tuple[tuple[str, tuple[Value, ...]], ...]
@@ -47,9 +47,13 @@ def bounded(system: System, goal: Term, depth: int) -> Schedule | None:
     """The shortest schedule of at most `depth` steps to a state in which `goal` holds."""
     states = [symbols(system, "@0")]
     context = states[0].context
-    solver = z3.Solver(ctx=context)
+    solver = z3.SolverFor("QF_FD", ctx=context)
     solver.add(_start(system, states[0]))
     chosen: list[list[Any]] = []
+    writers: dict[str, list[int]] = {}
+    for number, step in enumerate(system.steps):
+        for variable, _ in step.assign:
+            writers.setdefault(variable, []).append(number)
     for level in range(depth + 1):
         solver.push()
         solver.add(states[level].term(goal))
@@ -59,12 +63,14 @@ def bounded(system: System, goal: Term, depth: int) -> Schedule | None:
         if level == depth:
             return None
         before, after = states[level], symbols(system, f"@{level + 1}", states[0])
-        taken = []
-        for number, step in enumerate(system.steps):
-            choice = z3.Bool(f"step{number}@{level}", context)
-            taken.append(choice)
-            solver.add(z3.Implies(choice, z3.And(before.term(step.guard), *_moves(system, step, before, after))))
-        solver.add(z3.Or(*taken))
+        taken = [z3.Bool(f"step{number}@{level}", context) for number in range(len(system.steps))]
+        solver.add(z3.Or(*taken), z3.AtMost(*taken, 1))
+        for step, choice in zip(system.steps, taken, strict=True):
+            moves = [each for name, right in step.assign for each in before.becomes(after, name, right)]
+            solver.add(z3.Implies(choice, z3.And(before.term(step.guard), *moves)))
+        for name in after.constants:
+            stays = z3.And(*before.becomes(after, name, Copy(name)))
+            solver.add(z3.Or(stays, *(taken[number] for number in writers.get(name, ()))))
         states.append(after)
         chosen.append(taken)
     return None
@@ -74,21 +80,12 @@ def _start(system: System, at: Symbols) -> Any:
     return z3.Or(*(z3.And(*(at.equal(name, value) for name, value in state.items())) for state in initials(system)))
 
 
-def _moves(system: System, step: Step, before: Symbols, after: Symbols) -> Iterator[Any]:
-    assign = dict(step.assign)
-    for each in system.variables:
-        name = each.name
-        new = before.right(name, assign[name]) if name in assign else before.constants[name]
-        yield after.constants[name] == new
-
-
 def _read(system: System, model: Any, states: list[Symbols], chosen: list[list[Any]]) -> Schedule:
-    steps = []
-    for taken in chosen:
-        steps.append(
-            next(step for step, choice in zip(system.steps, taken, strict=True) if z3.is_true(model.eval(choice)))
-        )
-    return Schedule(tuple(steps), tuple(at.state(model) for at in states))
+    steps = tuple(
+        next(step for step, choice in zip(system.steps, taken, strict=True) if z3.is_true(model.eval(choice)))
+        for taken in chosen
+    )
+    return Schedule(steps, tuple(at.state(model) for at in states))
 
 
 # Inductive invariants

@@ -66,6 +66,24 @@ class Symbols(NamedTuple):
             case value:
                 return z3.BoolVal(bool(value), self.context) if domain == BOOL else self.values[domain][value]
 
+    def hits(self, variable: str, right: Right, value: Value) -> Any:
+        """That a right-hand side of `variable` is `value`."""
+        match right:
+            case Copy(source):
+                return self.equal(source, value)
+            case If(condition, then, otherwise):
+                return z3.If(
+                    self.term(condition), self.hits(variable, then, value), self.hits(variable, otherwise, value)
+                )
+            case constant:
+                return z3.BoolVal(constant == value, self.context)
+
+    def becomes(self, after: "Symbols", variable: str, right: Right) -> list[Any]:
+        """That `variable` in the state `after` is this right-hand side, value by value (which suits the SAT solver)."""
+        domain = self.domains[variable]
+        values = (True,) if domain == BOOL else domain
+        return [after.equal(variable, value) == self.hits(variable, right, value) for value in values]
+
     def after(self, assign: Mapping[str, Right]) -> "Symbols":
         """The state after a step as terms over the state before."""
         changed = {variable: self.right(variable, right) for variable, right in assign.items()}
