@@ -21,7 +21,7 @@ Benchmark = Any
 # Is it the same cryptography?
 
 
-class Calls(Counter[tuple[object, ...]]):
+class Calls(Counter[object]):
     """Counts library calls by name and sizes."""
 
     def tools(self) -> workloads.Tools:
