@@ -305,8 +305,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
     old = turn.child(intent.command.spi_in) if isinstance(intent.command, RekeyChild) else None
     error = first_error(payloads)
     if error is not None:
-        if old is not None and old.state is ChildState.REKEYING:
-            old = turn.put_child(old._replace(state=ChildState.OPEN))
+        old = _not_rekeyed(turn, old, intent)
         _failed(turn, ike, intent, old, error)
         return
     try:
@@ -326,8 +325,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
                 raise InvalidSyntax("KE is not of the group chosen", section="1.3.1", field="KE.group")
             g_ir = turn.env.crypto.agree(intent.group, intent.private, key_exchange.public)
     except RemoteProtocolError as failure:
-        if old is not None and old.state is ChildState.REKEYING:
-            turn.put_child(old._replace(state=ChildState.OPEN))
+        _not_rekeyed(turn, old, intent)
         _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure)
         return
     # State
@@ -356,6 +354,13 @@ def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: C
     if old is not None and old.state is not ChildState.DELETING:
         turn.put_child(old._replace(state=ChildState.REPLACED))
         turn.enqueue_first(ike, DeleteChild(old.spi_in))
+
+
+def _not_rekeyed(turn: Turn, old: ChildSa | None, intent: ChildRequest) -> ChildSa | None:
+    """Our rekey failed: the old Child SA stays, unless the peer replaced it by a rekey that crossed (7296-2.8.1-08)."""
+    if old is None or old.state is not ChildState.REKEYING:
+        return old
+    return turn.put_child(old._replace(state=ChildState.OPEN if intent.crossing is None else ChildState.REPLACED))
 
 
 def _failed(turn: Turn, ike: IkeSa, intent: ChildRequest, old: ChildSa | None, error: N) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ikeref.policy.connections import Settings
 from ikeref_properties.machines.invariants import Ledger, Violation
 from ikeref_properties.machines.schedule import Schedule, Weights, perform, random_schedule, shrink, text
-from ikeref_properties.network import ENDS, Pair, Record
+from ikeref_properties.network import ENDS, A, B, Pair, Record, connection
 from ikeref_properties.refinement import Observer
 
 Watch = Callable[[Record], None]
@@ -25,6 +25,39 @@ def starting(seed: int, watch: Watch) -> Pair:
     pair = Pair(seed, settings=Settings(), watch=watch)
     pair.initiate()
     return pair
+
+
+def other_groups(seed: int, watch: Watch) -> Pair:
+    """Two ends, established, that prefer different key exchange groups: many a first try gets INVALID_KE_PAYLOAD."""
+    connections = {
+        A: connection(A, ike="aes256gcm16-prfsha256-x25519-ecp256", esp="aes256gcm16-x25519-ecp256"),
+        B: connection(B, ike="aes256gcm16-prfsha256-ecp256", esp="aes256gcm16-ecp256"),
+    }
+    return Pair(seed, connections=connections, watch=watch).establish(B if seed % 2 else A)
+
+
+def cookies(seed: int, watch: Watch) -> Pair:
+    """Two ends of which one has just sent IKE_SA_INIT; it will be asked for a cookie and for another group."""
+    connections = {
+        A: connection(A, ike="aes256gcm16-prfsha256-x25519-ecp256"),
+        B: connection(B, ike="aes256gcm16-prfsha256-ecp256"),
+    }
+    pair = Pair(seed, settings=Settings(cookie_threshold=0), connections=connections, watch=watch)
+    pair.initiate()
+    return pair
+
+
+def both_starting(seed: int, watch: Watch) -> Pair:
+    """Two ends that have just sent IKE_SA_INIT to each other."""
+    pair = Pair(seed, watch=watch)
+    pair.initiate(A)
+    pair.initiate(B)
+    return pair
+
+
+def limited(seed: int, watch: Watch) -> Pair:
+    """Two ends, established, that allow two Child SAs."""
+    return Pair(seed, settings=Settings(child_limit=2), watch=watch).establish()
 
 
 class Finding(NamedTuple):

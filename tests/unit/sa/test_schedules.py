@@ -4,8 +4,8 @@ Found by random walks; `ikeref_properties.machines.walk.run` judges every step a
 """
 
 import pytest
-from ikeref_properties.machines.schedule import COMMAND, DELIVER, LOSE, Act, Schedule
-from ikeref_properties.machines.walk import run
+from ikeref_properties.machines.schedule import ADVANCE, COMMAND, DELIVER, DUPLICATE, LOSE, Act, Schedule
+from ikeref_properties.machines.walk import other_groups, run
 
 FOUND: dict[str, tuple[int, Schedule]] = {
     "s1_4_1_the_ike_sa_ends_while_a_rekeyed_child_sa_waits_for_its_outbound_half": (
@@ -63,9 +63,29 @@ FOUND: dict[str, tuple[int, Schedule]] = {
         ),
     ),
 }
+OTHER_GROUPS: dict[str, tuple[int, Schedule]] = {
+    "s2_8_1_a_rekey_that_failed_leaves_replaced_what_the_peer_s_rekey_replaced": (
+        91,
+        (
+            Act(COMMAND, 0, "B", "rekey child"),
+            Act(COMMAND, 0, "A", "rekey child"),
+            Act(ADVANCE),
+            Act(DELIVER),
+            Act(DELIVER),
+            Act(DUPLICATE, 3),
+            Act(COMMAND, 0, "A", "rekey child"),
+        ),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FOUND)
 def test_schedule(name: str) -> None:
     seed, schedule = FOUND[name]
     run(seed, schedule)
+
+
+@pytest.mark.parametrize("name", OTHER_GROUPS)
+def test_schedule_with_other_groups(name: str) -> None:
+    seed, schedule = OTHER_GROUPS[name]
+    run(seed, schedule, other_groups)
