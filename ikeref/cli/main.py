@@ -5,6 +5,7 @@ import sys
 import typer
 
 from ikeref import __version__
+from ikeref.cli.decode.command import decode
 from ikeref.cli.tour.command import tour
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ def _root(
 
 
 app.command("tour")(tour)
+app.command("decode")(decode)
 
 
 def main() -> None:
