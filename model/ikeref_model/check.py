@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import z3
 
 from ikeref_model.system import Copy, If, Right, Step, System, initials
-from ikeref_model.terms import All, Is, Not, Some, Term, Value
+from ikeref_model.terms import All, Is, Not, Some, Term, Value, holds
 
 Clauses = tuple[tuple[tuple[str, tuple[Value, ...]], ...], ...]
 """Each: not all of these variables have one of these values."""
@@ -187,3 +187,35 @@ def _possible(solver: Any, *terms: Any) -> bool:
 
 def _text(clause: tuple[tuple[str, tuple[Value, ...]], ...]) -> str:
     return "not all of " + ", ".join(f"{variable} in {values}" for variable, values in clause)
+
+
+def replay(system: System, steps: list[str], goal: Term) -> None:
+    """Run a schedule, step by step, in Python; raises `Flawed` unless every step is possible and `goal` holds at the
+    end."""
+    named = {step.name: step for step in system.steps}
+    for start in initials(system):
+        state: dict[str, Value] | None = dict(start)
+        for name in steps:
+            if name not in named:
+                raise Flawed(f"there is no step {name}")
+            state = _run(named[name], state) if state else None
+        if state and holds(goal, state.__getitem__):
+            return
+    raise Flawed("a witness is out of reach")
+
+
+def _run(step: Step, state: dict[str, Value]) -> dict[str, Value] | None:
+    read = state.__getitem__
+    if not holds(step.guard, read):
+        return None
+
+    def value(right: Right) -> Value:
+        match right:
+            case Copy(source):
+                return state[source]
+            case If(condition, then, otherwise):
+                return value(then) if holds(condition, read) else value(otherwise)
+            case constant:
+                return constant
+
+    return {**state, **{variable: value(right) for variable, right in step.assign}}

@@ -221,3 +221,6 @@ class Observation:
     changes: tuple[Change, ...] = ()
     facts: tuple[tuple[str, bool], ...] = ()
     """What the observer knows besides, by the names of `state.FACTS`; what is not told may be either."""
+    visible: bool = True
+    """Whether the observer sees the SAs of the endpoint. If not, as with a capture, `changes` only gives names to the
+    SAs that come into being, should any do so."""

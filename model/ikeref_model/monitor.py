@@ -114,7 +114,9 @@ class _Step:
             for finished in self.follow(path):
                 changes = finished.state.changes_since(state)
                 observed = self.observation.changes
-                if _essential(changes) == _essential(observed) and _superseded(observed) <= _superseded(changes):
+                if not self.observation.visible or (
+                    _essential(changes) == _essential(observed) and _superseded(observed) <= _superseded(changes)
+                ):
                     yield finished
                 else:
                     for match in finished.matches[:1]:

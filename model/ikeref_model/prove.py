@@ -179,6 +179,22 @@ def invariant(system: System, safe: Term, *, guess: Iterable[Clause] = (), limit
     return Invariant(tuple(search.clauses), reachable.count)
 
 
+def dead_steps(system: System, clauses: Iterable[Clause]) -> tuple[str, ...]:
+    """The steps that are possible in no state that satisfies the clauses."""
+    search = _Search(system, All(()))
+    for each in clauses:
+        search.add(each)
+    search.settle()
+    found = []
+    for step, guard in zip(system.steps, search.guards, strict=True):
+        search.solver.push()
+        search.solver.add(guard)
+        if not decide(search.solver):
+            found.append(step.name)
+        search.solver.pop()
+    return tuple(found)
+
+
 class _Search:
     """The clauses found so far, and the states that show them not to be inductive."""
 

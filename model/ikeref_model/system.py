@@ -83,7 +83,7 @@ class System(NamedTuple):
 
 def build(scope: Scope, rows: tuple[Row, ...] = ROWS) -> System:
     """The system of that scope, from these rows."""
-    builder = _Builder(scope, rows)
+    builder = Builder(scope, rows)
     return System(scope, builder.variables(), tuple(builder.steps()))
 
 
@@ -122,26 +122,23 @@ def negation(term: Term) -> Term:
     return term.term if isinstance(term, Not) else Not(term)
 
 
-class _Names(NamedTuple):
+class Names(NamedTuple):
     """Where the variables of the rows lie: seen from one end, one IKE SA, one Child SA. None: there is no such
     thing."""
 
     end: str
     ike: str
     child: str | None
-    lowest: tuple[str, str]
-    """The variables that say whose exchange has the lowest nonce: of Child SA rekeys, of IKE SA rekeys."""
-    component: str
+    facts: Mapping[str, bool | Term]
+    """What the outside world decides."""
 
     def of(self, variable: str, each: str | None = None) -> str | bool | Term:
         """The variable of the system that a row calls `variable`, or a constant, or a term."""
         scope, _, name = variable.partition(".")
         mine, theirs = MINE[self.end], MINE[PEER[self.end]]
         match scope:
-            case "fact" if name == "lowest_is_mine":
-                return is_(self.lowest[self.component == "ike"], self.end)
             case "fact":
-                return next(bool(fact.initial) for fact in state.FACTS if fact.name == name)
+                return self.facts[name]
             case "ike":
                 return f"{self.end}.ike_{self.ike}.{name}"
             case "ike_mine" | "ike_theirs":
@@ -174,7 +171,9 @@ class _Names(NamedTuple):
         return initial if isinstance(initial, bool) else Is(f"={initial}", ())
 
 
-class _Builder:
+class Builder:
+    """Translates rows into the steps of a system."""
+
     def __init__(self, scope: Scope, rows: tuple[Row, ...]) -> None:
         self.scope = scope
         self.rows = [row for row in rows if row.on.kinds & set(scope.kinds) and not row.variant]
@@ -220,7 +219,7 @@ class _Builder:
 
     # Translation of the rows
 
-    def term(self, term: Term, names: _Names, each: str | None = None) -> Term:
+    def term(self, term: Term, names: Names, each: str | None = None) -> Term:
         """A guard over the variables of the system."""
         match term:
             case Is(variable, values):
@@ -253,7 +252,7 @@ class _Builder:
         """A variable that the scope leaves out holds its initial value for ever."""
         return TRUE if state.variable(variable).initial in values else FALSE
 
-    def right(self, value: Value | Pick, target: str, names: _Names, each: str | None = None) -> Right:
+    def right(self, value: Value | Pick, target: str, names: Names, each: str | None = None) -> Right:
         """A right-hand side over the variables of the system."""
         if not isinstance(value, Pick):
             return value
@@ -264,7 +263,7 @@ class _Builder:
             return then
         return otherwise if condition == FALSE else If(condition, then, otherwise)
 
-    def effects(self, row: Row, names: _Names) -> dict[str, Right]:
+    def effects(self, row: Row, names: Names) -> dict[str, Right]:
         """The assignments of a row: to every Child SA of the IKE SA first, so that those in question overrule."""
         assign: dict[str, Right] = {}
         for variable, value in row.effects():
@@ -279,7 +278,7 @@ class _Builder:
                     assign[target] = self.right(value, target, names)
         return assign
 
-    def targets(self, variable: str, names: _Names, each: str | None = None) -> tuple[str, ...]:
+    def targets(self, variable: str, names: Names, each: str | None = None) -> tuple[str, ...]:
         """The variables of the system that a row writes when it writes `variable`."""
         scope, _, name = variable.partition(".")
         if name == "on_any":
@@ -322,7 +321,9 @@ class _Builder:
 
     def step(self, row: Row, end: str, ike: str, child: str | None, kind: Kind) -> Iterator[Step]:
         """The steps by which `end` takes `row`."""
-        names = _Names(end, ike, child, (self.lowest[0], self.lowest[-1]), row.component)
+        facts: dict[str, bool | Term] = {fact.name: bool(fact.initial) for fact in state.FACTS}
+        facts["lowest_is_mine"] = is_(self.lowest[row.component == "ike"], end)
+        names = Names(end, ike, child, facts)
         guard = self.term(row.condition(), names)
         if guard == FALSE:
             return

@@ -1,0 +1,111 @@
+"""The lemma that lets the composed systems do without Message IDs (Sections 2.2 and 2.3, window 1).
+
+One end, X, asks; the other, Y, answers. `sent` counts X's requests on one IKE SA, `seen` those that Y has answered,
+`own` says that one is outstanding. The network may deliver every request and every response ever sent, any number of
+times, at any time. From the rows it is read off that X sends only when nothing is outstanding, and that only a
+response (or the end of the IKE SA) changes that. The lemma: a request that arrives fresh is the latest one, a
+response that is expected answers the latest one, and no request ever lies beyond the window. Every other arrival is
+a replay or unexpected, and does nothing.
+
+The integers are unbounded. IKE_SA_INIT and IKE_AUTH are left out: all retries of IKE_SA_INIT have Message ID 0.
+"""
+
+import time
+
+import z3
+from ikeref_model.events import Kind
+from ikeref_model.rows import Row
+from ikeref_model.state import NOTHING, Ike
+from ikeref_model.tables import ROWS
+from ikeref_model.terms import All, Is, Term
+
+from ikeref_properties.proofs.verdict import Verdict
+
+ID = "message-ids"
+INITIAL = frozenset((Kind.IKE_SA_INIT, Kind.IKE_AUTH))
+
+
+def prove(rows: tuple[Row, ...] = ROWS) -> Verdict:
+    """The lemma, from these rows; the claim is `refuted` with the reason where it fails."""
+    started = time.perf_counter()
+    why = _rows_break_it(rows) or _integers_break_it()
+    return Verdict(
+        ID,
+        "Only the latest request and its response have an effect",
+        "2.3",
+        "rows",
+        "refuted" if why else "proved",
+        "z3, induction over unbounded integers",
+        f"{len(rows)} rows",
+        time.perf_counter() - started,
+        "re-proved each time",
+        why or "one IKE SA, window 1, any number of requests, every message at any time",
+    )
+
+
+def _conjuncts(term: Term) -> tuple[Term, ...]:
+    return term.terms if isinstance(term, All) else (term,)
+
+
+def _rows_break_it(rows: tuple[Row, ...]) -> str:
+    """What the integer model takes for granted: how the rows write `ike.own`. "" if they do."""
+    for row in rows:
+        if row.variant or (row.on.kinds & INITIAL and row.on.what != "request"):
+            continue
+        effects = {each.variable: each.value for each in row.effects()}
+        own = effects.get("ike.own")
+        match row.on.what:
+            case "send":
+                if Is("ike.own", (NOTHING,)) not in _conjuncts(row.condition()):
+                    return f"{row.name} sends while a request is outstanding"
+                if own not in row.on.kinds:
+                    return f"{row.name} does not remember what it sent"
+                if effects.get("ike.state") == Ike.CLOSED:
+                    return f"{row.name} closes the IKE SA on which it sends"
+            case "response":
+                if own != NOTHING:
+                    return f"{row.name} does not take note of the response"
+            case _:
+                if own is not None and (own, effects.get("ike.state")) != (NOTHING, Ike.CLOSED):
+                    return f"{row.name} changes what is outstanding"
+    return ""
+
+
+def _integers_break_it() -> str:
+    context = z3.Context()
+    sent, seen, number = z3.Ints("sent seen number", context)
+    own, closed = z3.Bools("own closed", context)
+
+    def lemma(sent: z3.ArithRef, seen: z3.ArithRef, own: z3.BoolRef, closed: z3.BoolRef) -> z3.BoolRef:
+        return z3.And(
+            seen >= 0,
+            seen <= sent,
+            sent <= seen + 1,
+            z3.Implies(own, sent >= 1),
+            z3.Implies(z3.And(z3.Not(own), z3.Not(closed)), sent == seen),
+        )
+
+    yes, no = z3.BoolVal(True, context), z3.BoolVal(False, context)
+    zero = z3.IntVal(0, context)
+    holds = lemma(sent, seen, own, closed)
+    arrived = z3.And(number >= 0, number < sent)
+    answered = z3.And(number >= 0, number < seen)
+    fresh, expected = number == seen, z3.And(own, number == sent - 1)
+    claims = {
+        "initiation": z3.Not(lemma(zero, zero, no, no)),
+        "send": z3.And(holds, z3.Not(own), z3.Not(closed), z3.Not(lemma(sent + 1, seen, yes, closed))),
+        "answer": z3.And(holds, arrived, fresh, z3.Not(lemma(sent, seen + 1, own, closed))),
+        "take the response": z3.And(holds, answered, expected, z3.Not(lemma(sent, seen, no, closed))),
+        "close": z3.And(holds, z3.Not(lemma(sent, seen, no, yes))),
+        "fresh means latest": z3.And(holds, arrived, fresh, number != sent - 1),
+        "expected means answered": z3.And(holds, answered, expected, sent != seen),
+        "never beyond the window": z3.And(holds, arrived, number > seen),
+    }
+    for name, negated in claims.items():
+        solver = z3.Solver(ctx=context)
+        solver.add(negated)
+        if solver.check() != z3.unsat:
+            return f"{name} fails"
+    solver = z3.Solver(ctx=context)
+    solver.add(holds, arrived, fresh, own, sent > 1)
+    return "" if solver.check() == z3.sat else "nothing satisfies the lemma"

@@ -1,0 +1,180 @@
+"""What is proved: for each statement the system that it is about, the invariant in terms of its variables, and
+witnesses.
+
+A witness is a state that has to be reachable: it shows that the invariant does not hold because nothing happens.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ikeref_model.events import Kind
+from ikeref_model.hostile import build_hostile, proved
+from ikeref_model.rows import LIVE, Row
+from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.system import ENDS, NONE, PEER, Scope, System, build
+from ikeref_model.terms import Term, Value, all_of, any_of, is_, isnt, no
+
+CHILD_SCOPE = Scope(
+    "two ends, one IKE SA, Child SAs created, rekeyed and deleted by either end",
+    (Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.DELETE_CHILD),
+)
+IKE_SCOPE = Scope(
+    "two ends, the IKE SA rekeyed and deleted by either end, with one Child SA created and deleted by either end",
+    (Kind.REKEY_IKE, Kind.DELETE_IKE, Kind.DELETE_CHILD, Kind.CREATE_CHILD),
+    ("old", "a", "b"),
+    ("old",),
+)
+WHOLE_SCOPE = Scope(
+    "two ends, the IKE SA and the Child SA rekeyed and deleted by either end, all colliding freely",
+    (Kind.REKEY_CHILD, Kind.DELETE_CHILD, Kind.REKEY_IKE, Kind.DELETE_IKE),
+    ("old", "a", "b"),
+)
+
+
+class Statement(NamedTuple):
+    """One property of the rows."""
+
+    id: str
+    title: str
+    section: str
+    about: str
+    """The system and its bounds, in words."""
+    build: Callable[[tuple[Row, ...]], System]
+    safe: Callable[[System], Term]
+    witnesses: tuple[tuple[str, Term], ...]
+
+
+def quiescent(system: System) -> Term:
+    """Nothing in flight, nothing outstanding, nothing due."""
+    quiet: dict[str, Value] = {".msg": NONE, ".own": NOTHING, ".due": False}
+    return all_of(
+        *(is_(each.name, value) for each in system.variables for end, value in quiet.items() if each.name.endswith(end))
+    )
+
+
+def in_pairs(system: System) -> Term:
+    """Section 1.4.1: each Child SA has both directions at both ends or none."""
+    pairs = []
+    for child in system.scope.children:
+        halves = [f"{end}.child_{child}.{way}" for end in ENDS for way in ("in", "out")]
+        pairs.append(any_of(all_of(*map(is_, halves)), all_of(*map(isnt, halves))))
+    return all_of(*pairs)
+
+
+def paired(system: System) -> Term:
+    """With nothing in flight, outstanding or due, Child SAs are in pairs."""
+    return any_of(no(quiescent(system)), in_pairs(system))
+
+
+def inherited(system: System) -> Term:
+    """No Child SA has two IKE SAs (doubled); one that carries traffic has one that is alive (lost); when quiescent,
+    both ends agree on it, and no IKE SA is left replaced."""
+    rules: list[Term] = []
+    for end in ENDS:
+        for child in system.scope.children:
+            homes = [f"{end}.child_{child}.on_{ike}" for ike in system.scope.ikes]
+            rules += [no(all_of(is_(one), is_(two))) for at, one in enumerate(homes) for two in homes[:at]]
+            used = any_of(is_(f"{end}.child_{child}.in"), is_(f"{end}.child_{child}.out"))
+            rules.append(any_of(no(used), *map(is_, homes)))
+            for ike, home in zip(system.scope.ikes, homes, strict=True):
+                rules.append(no(all_of(used, is_(home), is_(f"{end}.ike_{ike}.state", Ike.IDLE, Ike.CLOSED))))
+    agreed: list[Term] = [in_pairs(system)]
+    for ike in system.scope.ikes:
+        states = [f"{end}.ike_{ike}.state" for end in ENDS]
+        agreed.append(
+            any_of(
+                all_of(*(is_(each, Ike.ESTABLISHED) for each in states)),
+                all_of(*(is_(each, Ike.IDLE, Ike.CLOSED) for each in states)),
+            )
+        )
+        for child in system.scope.children:
+            homes = [f"{end}.child_{child}.on_{ike}" for end in ENDS]
+            agreed.append(any_of(all_of(*map(is_, homes)), all_of(*map(isnt, homes))))
+    return all_of(*rules, any_of(no(quiescent(system)), all_of(*agreed)))
+
+
+def authenticated(system: System) -> Term:
+    """A Child SA exists only under an IKE SA whose peer's AUTH was verified, and the peer has sent it; no IKE SA takes
+    requests for Child SAs before that."""
+    rules: list[Term] = []
+    for end in ENDS:
+        for child in system.scope.children:
+            used = any_of(is_(f"{end}.child_{child}.in"), is_(f"{end}.child_{child}.out"))
+            rules.append(any_of(no(used), is_(proved(PEER[end]))))
+            for ike in system.scope.ikes:
+                under = all_of(used, is_(f"{end}.child_{child}.on_{ike}"))
+                rules.append(any_of(no(under), is_(f"{end}.ike_{ike}.verified")))
+        for ike in system.scope.ikes:
+            live = is_(f"{end}.ike_{ike}.state", *LIVE)
+            rules.append(any_of(no(live), is_(f"{end}.ike_{ike}.verified")))
+            rules.append(any_of(isnt(f"{end}.ike_{ike}.verified"), is_(proved(PEER[end]))))
+    return all_of(*rules)
+
+
+def _child(end: str, slot: str, *states: Child) -> Term:
+    return is_(f"{end}.child_{slot}.state", *states)
+
+
+STATEMENTS: tuple[Statement, ...] = (
+    Statement(
+        "no-child-before-auth",
+        "No Child SA before the peer is authenticated",
+        "1.2",
+        "all rows; each end against a network that may deliver anything at any time; assumed: AUTH verifies only if the"
+        " peer has sent it (Section 2.15)",
+        build_hostile,
+        authenticated,
+        (
+            ("initiator established", is_("A.ike_old.state", Ike.ESTABLISHED)),
+            ("Child SA at the responder", all_of(is_("B.child_old.in"), isnt("A.child_old.in"))),
+        ),
+    ),
+    Statement(
+        "child-sas-in-pairs",
+        "Child SAs end in pairs",
+        "1.4.1",
+        CHILD_SCOPE.title + "; three Child SAs at a time, rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(CHILD_SCOPE, rows),
+        paired,
+        (
+            ("both open", all_of(is_("A.child_old.in"), is_("B.child_old.in"), is_("A.child_old.out"))),
+            ("half-closed", _child("A", "old", Child.HALF_CLOSED)),
+            ("crossed deletes", all_of(_child("A", "old", Child.HALF_CLOSED), _child("B", "old", Child.HALF_CLOSED))),
+            ("simultaneous rekey", all_of(_child("A", "old", Child.CROSSED), _child("B", "old", Child.CROSSED))),
+            (
+                "three pairs after a simultaneous rekey",
+                all_of(
+                    *(_child(end, "old", Child.REPLACED) for end in ENDS),
+                    *(is_(f"{end}.child_{slot}.{way}") for end in ENDS for slot in "ab" for way in ("in", "out")),
+                ),
+            ),
+            ("denied before it was known", _child("A", "a", Child.DENIED)),
+        ),
+    ),
+    Statement(
+        "inherited-exactly-once",
+        "A rekeyed IKE SA hands every Child SA to its successor exactly once",
+        "2.8.2",
+        IKE_SCOPE.title + "; rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(IKE_SCOPE, rows),
+        inherited,
+        (
+            (
+                "simultaneous rekey of the IKE SA",
+                all_of(is_("A.ike_old.state", Ike.CROSSED), is_("B.ike_old.state", Ike.CROSSED)),
+            ),
+            (
+                "three IKE SAs",
+                all_of(
+                    *(is_(f"{end}.ike_old.state", Ike.REPLACED) for end in ENDS),
+                    *(isnt(f"{end}.ike_{slot}.state", Ike.IDLE, Ike.CLOSED) for end in ENDS for slot in "ab"),
+                ),
+            ),
+            (
+                "inherited by the peer's IKE SA",
+                all_of(is_("A.child_old.on_b"), is_("B.child_old.on_b"), is_("A.ike_old.state", Ike.CLOSED)),
+            ),
+        ),
+    ),
+)
+BY_ID: dict[str, Statement] = {each.id: each for each in STATEMENTS}
