@@ -9,7 +9,6 @@ import heapq
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
 from ikeref import sa, wire
 from ikeref.crypto import Provider
@@ -17,7 +16,9 @@ from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, Remo
 from ikeref.policy import choice
 from ikeref.policy.connections import Connection, Settings
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
+from ikeref.sa import nat
 from ikeref.sa.outputs import Audit, Output, Transmit
+from ikeref.sa.timers import NEVER
 from ikeref.sa.values import Path, Phase, Session
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, VERSION, Header, Message, N
 from ikeref.wire.encapsulation import Ike, split, wrap
@@ -51,8 +52,10 @@ class Endpoint:
         """IKE SAs that a responder keeps for initiators that have proved nothing yet (Section 2.6)."""
         self._next = 1
         self._by_spi: dict[bytes, int] = {}
-        self._spis: set[bytes] = set()
+        """Whose an SPI of ours is: of an IKE SA, a Child SA, or a request that is to make one."""
+        self._spis: dict[int, tuple[bytes, ...]] = {}
         self._fresh: list[bytes] = []
+        """SPIs given out in this step; those that the session does not keep are free again."""
         self._by_request: dict[bytes, int] = {}
         self._request_of: dict[int, bytes] = {}
         self._deadlines: list[tuple[float, int]] = []
@@ -175,7 +178,7 @@ class Endpoint:
         """Hash(Ni | IPi | SPIi | secret): proves that the initiator gets what is sent to its address (7296-2.6-17)."""
         self._rotate(now)
         nonces = [payload.data for payload in request.payloads if type(payload) is wire.Nonce]
-        octets = b"".join(nonces) + ip_address(path.remote[0]).packed + request.spi_i
+        octets = b"".join(nonces) + nat.packed(path.remote[0]) + request.spi_i
         return hmac.digest(self._secrets[which], octets, "sha256")[:_COOKIE_OCTETS]
 
     def _cookie_is_valid(self, request: Message, path: Path, now: float) -> bool:
@@ -206,7 +209,8 @@ class Endpoint:
     def _keep(self, number: int, before: Session | None, step: sa.Step) -> tuple[Output, ...]:
         """Store what a session has become, and index it."""
         after = step.session
-        self._index(number, before, after)
+        self.half_open += _is_half_open(after) - _is_half_open(before)
+        self._index(number, after.spis if after is not None else ())
         if after is None:
             self._by_request.pop(self._request_of.pop(number, b""), None)
             self.sessions.pop(number, None)
@@ -214,36 +218,32 @@ class Endpoint:
             return step.outputs
         self.sessions[number] = after
         due = sa.deadline(after, self.settings)
-        if due == float("inf"):
+        if due == NEVER:
             self._due.pop(number, None)
         elif self._due.get(number) != due:
             self._due[number] = due
             heapq.heappush(self._deadlines, (due, number))
         return step.outputs
 
-    def _index(self, number: int, before: Session | None, after: Session | None) -> None:
-        old = before.ikes if before is not None else ()
-        new = after.ikes if after is not None else ()
-        self.half_open += _half_open(new) - _half_open(old)
-        if [ike.spi for ike in old] != [ike.spi for ike in new]:
-            for ike in old:
-                self._by_spi.pop(ike.spi, None)
-            for ike in new:
-                self._by_spi[ike.spi] = number
-        if before is not None:
-            self._spis -= before.spis
-        if self._fresh:
-            self._spis.difference_update(self._fresh)
-            self._fresh.clear()
-        if after is not None:
-            self._spis |= after.spis
+    def _index(self, number: int, spis: tuple[bytes, ...]) -> None:
+        """Let a session be found by these SPIs, and no others."""
+        known = self._spis.get(number, ())
+        if spis != known:
+            for spi in known:
+                self._by_spi.pop(spi, None)
+            for spi in spis:
+                self._by_spi[spi] = number
+            if spis:
+                self._spis[number] = spis
+            else:
+                del self._spis[number]
+        self._fresh.clear()
 
     def _new_spi(self, octets: int) -> bytes:
         """Random, not in use at this end; those of Child SAs lie above the reserved ones (RFC 4303 section 2.1)."""
         while True:
             spi = self.environment.random(octets)
-            if int.from_bytes(spi, "big") > _RESERVED_SPIS and spi not in self._spis:
-                self._spis.add(spi)
+            if int.from_bytes(spi, "big") > _RESERVED_SPIS and spi not in self._by_spi and spi not in self._fresh:
                 self._fresh.append(spi)
                 return spi
 
@@ -258,13 +258,15 @@ def _check_supported(connection: Connection, crypto: Provider) -> None:
             raise LocalProtocolError(reason, section="3.3.2")
 
 
-def _half_open(ikes: tuple[sa.IkeSa, ...]) -> int:
-    return sum(ike.phase is Phase.HALF_OPEN for ike in ikes)
+def _is_half_open(session: Session | None) -> bool:
+    """A half-open IKE SA is the first of its session, and alone (Section 2.6)."""
+    return session is not None and session.ikes[0].phase is Phase.HALF_OPEN
 
 
 def _fingerprint(datagram: bytes, path: Path) -> bytes:
     """Tells retransmissions of one IKE_SA_INIT from others: the whole datagram counts, and its source (7296-2.1-14)."""
-    return hashlib.blake2b(datagram + repr(path.remote).encode(), digest_size=16).digest()
+    host, port = path.remote
+    return hashlib.blake2b(f"{host} {port} ".encode() + datagram, digest_size=16).digest()
 
 
 class _Bucket:

@@ -11,8 +11,13 @@ from ikeref.wire import N, Payload
 def digest(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
     """SHA-1 of the SPIs, the IP address and the port, as they stand in this message (7296-2.23-15). 20 octets."""
     host, port = address
-    octets = spi_i + spi_r + ip_address(host).packed + port.to_bytes(2, "big")
+    octets = spi_i + spi_r + packed(host) + port.to_bytes(2, "big")
     return hashlib.sha1(octets, usedforsecurity=False).digest()
+
+
+def packed(host: str) -> bytes:
+    """The octets of a numeric address. That of IPv4 is four numbers, and needs no parser where every message has it."""
+    return ip_address(host).packed if ":" in host else bytes(map(int, host.split(".")))
 
 
 def notifications(spi_i: bytes, spi_r: bytes, path: Path, *, pretend: bool = False) -> tuple[N, N]:

@@ -337,13 +337,14 @@ class Session(NamedTuple):
         return None
 
     @property
-    def spis(self) -> frozenset[bytes]:
+    def spis(self) -> tuple[bytes, ...]:
         """SPIs of ours that must not be given out again: of all SAs, half-closed ones too, and of pending requests."""
-        taken = [ike.spi for ike in self.ikes] + [child.spi_in for child in self.children]
+        taken = [child.spi_in for child in self.children]
         for ike in self.ikes:
+            taken.append(ike.spi)
             match ike.outstanding.intent if ike.outstanding is not None else None:
                 case Authentication(spi_in=spi) | ChildRequest(spi_in=spi) | IkeRequest(spi=spi):
                     taken.append(spi)
                 case _:
                     pass
-        return frozenset(taken)
+        return tuple(taken)

@@ -299,7 +299,7 @@ class Leaking(Endpoint):
     def receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
         outputs = super().receive(datagram, path, now)
         if not outputs:
-            self._spis.add(datagram[:8])
+            self._request_of[-1 - len(self._request_of)] = datagram
         return outputs
 
 
