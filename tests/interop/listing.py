@@ -15,6 +15,8 @@ class ChildListing(NamedTuple):
     """TUNNEL or TRANSPORT."""
     local_ts: frozenset[str]
     remote_ts: frozenset[str]
+    suite: str
+    """Transforms of the Child SA as `AES_GCM_16-256/CURVE_25519`."""
     state: str = "INSTALLED"
 
     def crossed(self) -> ChildListing:
@@ -58,7 +60,7 @@ def show(listing: Listing) -> str:
         role = "initiator" if ike.initiator else "responder"
         lines.append(f"IKE SA {ike.spi_i}_i {ike.spi_r}_r {ike.state} {role} {ike.suite}")
         lines.extend(
-            f"  Child SA in {child.spi_in} out {child.spi_out} {child.state} {child.mode}"
+            f"  Child SA in {child.spi_in} out {child.spi_out} {child.state} {child.mode} {child.suite}"
             f" {' '.join(sorted(child.local_ts))} === {' '.join(sorted(child.remote_ts))}"
             for child in sorted(ike.children)
         )

@@ -42,7 +42,7 @@ class Ikeref:
     ) -> None:
         loaded = configuration(connection, settings, pki)
         (self._connection,) = loaded.connections
-        self._endpoint = Endpoint(loaded.connections, RealCrypto(), os.urandom, loaded.settings)
+        self._endpoint = Endpoint(loaded.connections, RealCrypto(legacy=True), os.urandom, loaded.settings)
         self._patience = patience
         self._lines: list[str] = []
         self.events: list[Event] = []

@@ -129,10 +129,10 @@ def group_corrected(scene: Scene, initiator: str, wrong: int, right: int) -> Non
     rekey_child(scene, initiator, "second")
 
 
-def prf_changed_by_rekeys(scene: Scene) -> None:
-    """SKEYSEED of a rekey comes from the old SK_d by the old PRF, the new keys by the new one (Section 2.18).
+def suite_changed_by_rekeys(scene: Scene) -> None:
+    """Each rekey of the IKE SA ends in another suite than before (Section 1.3.2).
 
-    Each responder has to prefer another PRF of those that both are told.
+    Each responder has to prefer another of the two proposals that both are told.
     """
     suites = [establish(scene, "ours").suite]
     for who in ("theirs", "ours", "theirs"):
@@ -140,6 +140,16 @@ def prf_changed_by_rekeys(scene: Scene) -> None:
         assert suites[-1] != suites[-2]
         rekey_child(scene, who, "first")
     assert len(set(suites)) == 2
+
+
+def short_life(scene: Scene, initiator: str) -> None:
+    """Establish, and rekey everything from both ends."""
+    establish(scene, initiator)
+    for who in BOTH:
+        rekey_child(scene, who, "first")
+        rekey_ike(scene, who, children=1)
+    rekey_child(scene, "ours", "first")
+    delete_ike(scene, initiator)
 
 
 def asked_whether_alive(scene: Scene, who: str) -> None:

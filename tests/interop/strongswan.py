@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -45,7 +46,8 @@ charon-systemd {{
       time_add_ms = yes
       flush_line = yes
       default = 1
-      ike = 2
+      ike = {level}
+      chd = {level}
       cfg = 1
       enc = 1
     }}
@@ -60,13 +62,18 @@ _NOT_LISTED = ("CREATED", "CONNECTING", "DELETED", "DESTROYING")
 
 
 class StrongSwan:
-    """A running daemon. `settings` are lines of strongswan.conf, such as `cookie_threshold = 1`."""
+    """A running daemon. `settings` are lines of strongswan.conf, such as `cookie_threshold = 1`.
 
-    def __init__(self, root: Path, namespace: str, settings: tuple[str, ...] = ()) -> None:
+    With `secrets` its log shows them, see `logged`.
+    """
+
+    def __init__(self, root: Path, namespace: str, settings: tuple[str, ...] = (), *, secrets: bool = False) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="ikeref-lab-"))
         self._socket = self.scratch / "vici.sock"
         unloaded = "\n".join(f"    {plugin} {{\n      load = no\n    }}" for plugin in _UNLOADED)
-        text = _SETTINGS.format(unloaded=unloaded, settings="\n".join(f"  {line}" for line in settings))
+        text = _SETTINGS.format(
+            unloaded=unloaded, settings="\n".join(f"  {line}" for line in settings), level=4 if secrets else 2
+        )
         (self.scratch / "strongswan.conf").write_text(text)
         command = "env STRONGSWAN_CONF=/lab/strongswan.conf SWANCTL_DIR=/lab/swanctl /usr/sbin/charon-systemd"
         self._daemon = lab.Daemon(root, namespace, self.scratch, command)
@@ -96,6 +103,19 @@ class StrongSwan:
         """The end of what the daemon wrote."""
         texts = [path.read_text(errors="replace") for path in sorted(self.scratch.glob("*.log"))]
         return "\n".join("\n".join(text.splitlines()[-lines:]) for text in texts)
+
+    def logged(self, what: str) -> list[bytes]:
+        """Octets that the log shows under this name, such as `SKEYSEED` or `encryption initiator key`, in order."""
+        found: list[bytes] = []
+        left = 0
+        for line in (self.scratch / "charon.log").read_text(errors="replace").splitlines():
+            if begin := re.search(rf"\] {re.escape(what)} => (\d+) bytes", line):
+                left = int(begin[1])
+                found.append(b"")
+            elif left and (row := re.search(r"\] +\d+: ((?:[0-9A-F]{2} )+)", line)):
+                found[-1] += bytes.fromhex(row[1])
+                left = max(0, left - 16)
+        return found
 
     def load(self, connection: Connection, pki: Pki | None = None) -> None:
         """Load a connection and its credentials, in place of what was loaded before."""
@@ -145,13 +165,12 @@ class StrongSwan:
 def _ike_listing(ike: vici.Section) -> IkeListing:
     children = ike.get("child-sas", {})
     assert isinstance(children, dict)
-    parts = [_transform(ike, "encr"), _transform(ike, "integ"), _text(ike, "prf-alg"), _text(ike, "dh-group")]
     listed = (_child_listing(child) for child in children.values() if isinstance(child, dict))
     return IkeListing(
         spi_i=_text(ike, "initiator-spi"),
         spi_r=_text(ike, "responder-spi"),
         initiator=_text(ike, "initiator") == "yes",
-        suite="/".join(part for part in parts if part),
+        suite=_suite(ike),
         children=frozenset(each for each in listed if each.state not in _NOT_LISTED),
         state=_text(ike, "state"),
     )
@@ -167,6 +186,7 @@ def _child_listing(child: vici.Section) -> ChildListing:
         mode=_text(child, "mode"),
         local_ts=frozenset(local),
         remote_ts=frozenset(remote),
+        suite=_suite(child),
         state=_text(child, "state"),
     )
 
@@ -177,8 +197,13 @@ def _text(section: vici.Section, key: str) -> str:
     return value
 
 
-def _transform(ike: vici.Section, kind: str) -> str:
-    name, bits = _text(ike, f"{kind}-alg"), _text(ike, f"{kind}-keysize")
+def _suite(sa: vici.Section) -> str:
+    parts = (_transform(sa, "encr"), _transform(sa, "integ"), _text(sa, "prf-alg"), _text(sa, "dh-group"))
+    return "/".join(part for part in parts if part)
+
+
+def _transform(sa: vici.Section, kind: str) -> str:
+    name, bits = _text(sa, f"{kind}-alg"), _text(sa, f"{kind}-keysize")
     return f"{name}-{bits}" if bits else name
 
 

@@ -72,7 +72,7 @@ def test_two_strongswans_and_a_wrong_group(start: Start) -> None:
 def test_two_strongswans_and_another_prf(start: Start) -> None:
     prfs = ("aes256gcm16-prfsha256-x25519", "aes256gcm16-prfsha384-x25519")
     scene = start(ours={"proposals": ", ".join(prfs)}, theirs={"proposals": ", ".join(reversed(prfs))})
-    scenarios.prf_changed_by_rekeys(scene)
+    scenarios.suite_changed_by_rekeys(scene)
 
 
 @pytest.mark.root

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ikeref.sa import Install, NewKeys
 from tests.interop import lab, scenarios
 from tests.interop.ours import Ikeref
 from tests.interop.pki import Pki
@@ -24,6 +27,24 @@ INITIAL_SECONDS, BASE, TRIES = 0.2, 1.3, 9
 
 WRONG_GROUP_FIRST = {"proposals": "aes256gcm16-prfsha256-x25519-ecp256", "child_proposals": "aes256gcm16-x25519-ecp256"}
 RIGHT_GROUP_ONLY = {"proposals": "aes256gcm16-prfsha256-ecp256", "child_proposals": "aes256gcm16-ecp256"}
+
+SUITES = (
+    ("aes128-sha1-modp2048", "aes128-sha1"),
+    ("aes128-sha256-modp3072", "aes128-sha256-modp3072"),
+    ("aes192-sha384-ecp384", "aes192-sha384-ecp384"),
+    ("aes256-sha512-ecp521", "aes256-sha512-ecp521"),
+    ("aes128-aesxcbc-modp1536", "aes128-aesxcbc"),
+    ("aes128-aescmac-x25519", "aes128-aescmac-x25519"),
+    ("aes128ctr-sha256-ecp256", "aes128ctr-sha256"),
+    ("aes256ccm16-prfsha512-x448", "aes256ccm16-x448"),
+    ("aes128ccm8-prfsha256-ecp256bp", "aes128ccm8-ecp256bp"),
+    ("aes128gcm8-prfsha1-ecp384bp", "aes128gcm8"),
+    ("aes192gcm12-prfsha384-ecp512bp", "aes192gcm12-ecp512bp"),
+    ("chacha20poly1305-prfsha256-x25519", "chacha20poly1305-x25519"),
+    ("3des-sha1-modp1024", "3des-sha1"),
+    ("aes256gcm16-prfaescmac-modp4096", "aes256gcm16-modp4096"),
+)
+"""Proposals of the IKE SA and of Child SAs, so that each transform has its turn."""
 
 ROLES = pytest.mark.parametrize("initiator", ["ours", "theirs"])
 
@@ -44,7 +65,7 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
     """Starts ikeref and strongSwan with a bridge between them.
 
     `ours` and `theirs` change what each is told of the connection, `settings` are further ones of ikeref's endpoint,
-    `lines` further ones of strongswan.conf.
+    `lines` further ones of strongswan.conf. With `secrets` strongSwan logs its keys.
     """
 
     def run(
@@ -57,6 +78,7 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         tries: int = TRIES,
         loss: float = 0.0,
         seed: int = 0,
+        secrets: bool = False,
         patience: float = 10,
     ) -> Started:
         link = lab.Link()
@@ -73,6 +95,7 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
                 f"retransmit_tries = {tries}",
                 *lines,
             ),
+            secrets=secrets,
         )
         stack.callback(strongswan.close)
         strongswan.load(their_connection._replace(**theirs), pki)
@@ -143,3 +166,74 @@ def test_s2_4_both_are_asked_whether_they_live_and_silence_ends_all(start: Start
     scene.bridge.loss = 1.0
     ikeref.liveness()
     scenarios.given_up(scene)
+
+
+@pytest.mark.root
+@ROLES
+@pytest.mark.parametrize(("ike", "esp"), SUITES)
+def test_a_short_life_with_each_transform(ike: str, esp: str, initiator: str, start: Start) -> None:
+    both = {"proposals": ike, "child_proposals": esp}
+    scenarios.short_life(start(ours=both, theirs=both).scene, initiator)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("other", ["chacha20poly1305-prfsha256-x25519", "aes128-sha256-modp2048"])
+def test_s1_3_2_a_rekey_changes_the_suite_of_the_ike_sa(other: str, start: Start) -> None:
+    one = "aes256gcm16-prfsha256-x25519"
+    scene = start(ours={"proposals": f"{one}, {other}"}, theirs={"proposals": f"{other}, {one}"}).scene
+    scenarios.suite_changed_by_rekeys(scene)
+
+
+@pytest.mark.root
+def test_s2_14_and_s2_17_both_ends_have_the_same_keys(start: Start) -> None:
+    scene, ikeref, strongswan = start(secrets=True)
+    scenarios.whole_life(scene, "ours")
+    ike = [event.keys for event in ikeref.events if isinstance(event, NewKeys)]
+    assert [keys.sk_d for keys in ike] == strongswan.logged("Sk_d secret")
+    assert [keys.sk_ei for keys in ike] == strongswan.logged("Sk_ei secret")
+    assert [keys.sk_er for keys in ike] == strongswan.logged("Sk_er secret")
+    child = [event.child.keys for event in ikeref.events if isinstance(event, Install) and event.inbound]
+    assert len(child) > len(ike)
+    assert [keys.encr_i for keys in child if keys] == strongswan.logged("encryption initiator key")
+    assert [keys.encr_r for keys in child if keys] == strongswan.logged("encryption responder key")
+
+
+@pytest.mark.root
+@ROLES
+def test_s2_18_when_a_rekey_changes_the_prf_strongswan_departs_from_the_rfc(initiator: str, start: Start) -> None:
+    """SKEYSEED is by the old PRF, at both ends. Then the keys are by the new one: at ours; at theirs still by the old.
+
+    So no message passes on the new IKE SA. Both ends log what they derived; it is recomputed here from what strongSwan
+    logged. When strongSwan no longer departs, this fails, and becomes a scenario like the others.
+    """
+    first, second = ("sha256", "sha384") if initiator == "ours" else ("sha384", "sha256")
+    prfs = {each: f"aes256gcm16-prf{each}-x25519" for each in (first, second)}
+    scene, ikeref, strongswan = start(
+        ours={"proposals": f"{prfs['sha256']}, {prfs['sha384']}"},
+        theirs={"proposals": f"{prfs['sha384']}, {prfs['sha256']}"},
+        secrets=True,
+    )
+    scenarios.establish(scene, "theirs" if initiator == "ours" else "ours")
+    ike = scenarios.rekey_ike(scene, initiator, children=1)
+    assert f"PRF_HMAC_SHA2_{second.removeprefix('sha')}" in ike.suite
+
+    before, after = (event.keys for event in ikeref.events if isinstance(event, NewKeys))
+    skeyseed, nonces = strongswan.logged("SKEYSEED")[-1], strongswan.logged("nonces")[-1]
+    secret = strongswan.logged("key exchange secret")[-1]
+    assert skeyseed == hmac.digest(before.sk_d, secret + nonces, first)
+    seed = nonces + bytes.fromhex(ike.spi_i + ike.spi_r)
+    size = len(after.sk_d)
+    assert size == hashlib.new(second).digest_size
+    assert after.sk_d == _prf_plus(second, skeyseed, seed, size)
+    assert strongswan.logged("Sk_d secret")[-1] == _prf_plus(first, skeyseed, seed, size)
+
+
+def _prf_plus(algorithm: str, key: bytes, seed: bytes, size: int) -> bytes:
+    """prf+ of Section 2.13, written apart from ikeref.crypto."""
+    stream = block = b""
+    while len(stream) < size:
+        block = hmac.digest(
+            key, block + seed + bytes((len(stream) // hashlib.new(algorithm).digest_size + 1,)), algorithm
+        )
+        stream += block
+    return stream[:size]

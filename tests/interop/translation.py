@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Container, Iterable
 from pathlib import Path
 
+from ikeref.crypto import ChildSuite, Suite
 from ikeref.policy import config, selectors
 from ikeref.registry import Encr, Integ, KeGroup, Prf, name
 from ikeref.sa.values import ChildSa, ChildState, IkeSa, Phase, Session
@@ -20,7 +21,14 @@ _UNLISTED = (Phase.INIT_SENT, Phase.HALF_OPEN, Phase.AUTH_SENT, Phase.CLOSED)
 _STATES = {Phase.ESTABLISHED: "ESTABLISHED", ChildState.OPEN: "INSTALLED"}
 """strongSwan's words for states in which nothing is under way; others keep the names that ikeref gives them."""
 
-_GROUPS = {KeGroup.CURVE25519: "CURVE_25519", KeGroup.CURVE448: "CURVE_448"}
+_WORDS: dict[tuple[type, int], str] = {
+    (Encr, Encr.TRIPLE_DES): "3DES_CBC",
+    (KeGroup, KeGroup.CURVE25519): "CURVE_25519",
+    (KeGroup, KeGroup.CURVE448): "CURVE_448",
+    (KeGroup, KeGroup.BRAINPOOL_P256R1): "ECP_256_BP",
+    (KeGroup, KeGroup.BRAINPOOL_P384R1): "ECP_384_BP",
+    (KeGroup, KeGroup.BRAINPOOL_P512R1): "ECP_512_BP",
+}
 """strongSwan's words where they are not the registry's."""
 
 
@@ -90,7 +98,7 @@ def _ike_listing(ike: IkeSa, children: tuple[ChildSa, ...], installed: Pairs) ->
         spi_i=ike.spi_i.hex(),
         spi_r=ike.spi_r.hex(),
         initiator=ike.initiator,
-        suite=_suite(ike),
+        suite=_suite(ike.suite),
         children=frozenset(_child_listing(child, installed) for child in children),
         state=_STATES.get(ike.phase, ike.phase.name),
     )
@@ -104,15 +112,21 @@ def _child_listing(child: ChildSa, installed: Pairs) -> ChildListing:
         mode="TRANSPORT" if child.transport else "TUNNEL",
         local_ts=frozenset(selectors.to_text(each) for each in child.local_ts),
         remote_ts=frozenset(selectors.to_text(each) for each in child.remote_ts),
+        suite=_suite(child.suite),
         state=_STATES.get(child.state, child.state.name) if whole else f"{child.state.name}, one direction",
     )
 
 
-def _suite(ike: IkeSa) -> str:
-    suite = ike.suite
+def _suite(suite: Suite | ChildSuite | None) -> str:
+    """The transforms in strongSwan's words."""
     if suite is None:
         return ""
-    encr = name(Encr, suite.encr) + (f"-{suite.key_bits}" if suite.key_bits else "")
-    integ = [name(Integ, suite.integ)] if suite.integ else []
-    group = _GROUPS.get(KeGroup(suite.group)) or name(KeGroup, suite.group)
-    return "/".join((encr, *integ, f"PRF_{name(Prf, suite.prf)}", group))
+    encr = _WORDS.get((Encr, suite.encr)) or name(Encr, suite.encr)
+    parts = [encr + (f"-{suite.key_bits}" if suite.key_bits else "")]
+    if suite.integ:
+        parts.append(name(Integ, suite.integ))
+    if isinstance(suite, Suite):
+        parts.append(f"PRF_{name(Prf, suite.prf)}")
+    if suite.group:
+        parts.append(_WORDS.get((KeGroup, suite.group)) or name(KeGroup, suite.group))
+    return "/".join(parts)
