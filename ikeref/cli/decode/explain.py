@@ -5,9 +5,10 @@ from typing import NamedTuple
 from ikeref import wire
 from ikeref.cli.decode.keys import KeyRing, Known
 from ikeref.cli.decode.source import NAT_PORT, Given
+from ikeref.crypto.ciphers import CIPHERS
 from ikeref.crypto.envelope import Fragment, reassemble, unprotect_fragment
 from ikeref.crypto.real import RealCrypto
-from ikeref.errors import ProtocolError
+from ikeref.errors import Dropped, ProtocolError
 from ikeref.wire import SK, SKF, Defect, Field, Message, Opened
 
 
@@ -63,14 +64,14 @@ class Explainer:
         known = self._ring.get((message.spi_i, message.spi_r))
         if known is None:
             return None, "no keys for this IKE SA" if self._ring else "no keys given", ()
-        prefix = octets[: len(octets) - len(last.body)]
-        for each in known:
-            try:
-                iv, plaintext = self._crypto.decrypt(each.suite, *_keys(each, message), prefix, last.body)
-                return Opened(plaintext, len(iv)), "", ()
-            except ProtocolError:
-                continue
-        size = self._crypto.icv_size(known[0].suite)
+        try:
+            if known.unchecked:
+                return _unchecked(known, _keys(known, message)[0], last.body), "", ()
+            prefix = octets[: len(octets) - len(last.body)]
+            iv, plaintext = self._crypto.decrypt(known.suite, *_keys(known, message), prefix, last.body)
+            return Opened(plaintext, len(iv)), "", ()
+        except ProtocolError:
+            size = known.unchecked or self._crypto.icv_size(known.suite)
         what = "SKF" if isinstance(last, SKF) else "SK"
         reason = "the Integrity Checksum Data does not fit the message and the key"
         defect = Defect(max(0, len(octets) - size), f"{what}.Integrity Checksum Data", "3.14", reason)
@@ -81,17 +82,25 @@ class Explainer:
         if message is None or not isinstance(last, SKF):
             return None
         key = (message.spi_i, message.spi_r, message.flags, message.message_id, last.total_fragments)
-        for each in self._ring.get((message.spi_i, message.spi_r), ()):
-            try:
-                fragment = unprotect_fragment(self._crypto, each.suite, *_keys(each, message), octets, message)
-                found = self._fragments.setdefault(key, {})
-                found[fragment.fragment_number] = fragment
-                if len(found) == fragment.total_fragments:
-                    del self._fragments[key]
-                    return reassemble(found.values())
-            except ProtocolError:
-                continue
-        return None
+        known = self._ring.get((message.spi_i, message.spi_r))
+        if known is None or known.unchecked:
+            return None
+        try:
+            fragment = unprotect_fragment(self._crypto, known.suite, *_keys(known, message), octets, message)
+            found = self._fragments.setdefault(key, {})
+            found[fragment.fragment_number] = fragment
+            return reassemble(found.values()) if len(found) == fragment.total_fragments else None
+        except ProtocolError:
+            return None
+
+
+def _unchecked(known: Known, sk_e: bytes, body: bytes) -> Opened:
+    """Decrypted without looking at the ICV, as Wireshark does: a wrong key shows only by what comes out."""
+    cipher = CIPHERS[known.suite.encr]
+    end = len(body) - known.unchecked
+    if end <= cipher.iv or (end - cipher.iv) % cipher.block:
+        raise Dropped("the ciphertext does not fit the cipher", section="3.14")
+    return Opened(cipher.open(sk_e, body[: cipher.iv], body[cipher.iv : end], b""), cipher.iv)
 
 
 def _keys(known: Known, message: Message) -> tuple[bytes, bytes]:

@@ -16,8 +16,8 @@ from ikeref.registry import Encr, Integ
 
 _ENCR_NAMES: Final[dict[str, int]] = {"3DES_CBC": Encr.TRIPLE_DES, "3DES": Encr.TRIPLE_DES}
 _WIRESHARK_ENCR: Final = re.compile(r"(?P<mode>AES-CBC|AES-CTR|AES-GCM|AES-CCM)-(?P<bits>\d+)(?: with (?P<icv>\d+))?")
-_ANY_96: Final = (Integ.AES_XCBC_96, Integ.AES_CMAC_96)
-"""What Wireshark calls "ANY 96-bits": both are tried."""
+_UNCHECKED: Final = re.compile(r"ANY (\d+)-bits of Authentication")
+"""Wireshark's word for integrity algorithms that it does not know: only their size counts."""
 
 
 class KeyFileError(ValueError):
@@ -32,10 +32,12 @@ class Known(NamedTuple):
     sk_ar: bytes
     sk_ei: bytes
     sk_er: bytes
+    unchecked: int = 0
+    """Octets of an ICV for which the file has neither algorithm nor key; 0: it can be checked."""
 
 
-KeyRing = dict[tuple[bytes, bytes], tuple[Known, ...]]
-"""By SPIi and SPIr. More than one where the file does not tell the algorithm exactly."""
+KeyRing = dict[tuple[bytes, bytes], Known]
+"""By SPIi and SPIr."""
 
 
 def load(path: Path) -> KeyRing:
@@ -43,13 +45,10 @@ def load(path: Path) -> KeyRing:
     if path.is_dir():
         path = path / IKE_TABLE
     text = path.read_text(encoding="utf-8")
-    ring: dict[tuple[bytes, bytes], list[Known]] = {}
-    entries = _json(text, path) if text.lstrip().startswith("{") else _table(text, path)
-    for name, known in entries:
-        ring.setdefault(name, []).append(known)
+    ring = dict(_json(text, path) if text.lstrip().startswith("{") else _table(text, path))
     if not ring:
-        raise KeyFileError(f"there are no keys in {path}")
-    return {name: tuple(found) for name, found in ring.items()}
+        raise KeyFileError(f"there are no keys of an IKE SA in {path}")
+    return ring
 
 
 Entries = list[tuple[tuple[bytes, bytes], Known]]
@@ -72,10 +71,10 @@ def _json(text: str, path: Path) -> Entries:
 
 
 def _entry(entry: dict[str, Any]) -> tuple[tuple[bytes, bytes], Known]:
-    octets = {key: bytes.fromhex(entry.get(key) or "") for key in ("sk_ai", "sk_ar", "sk_ei", "sk_er")}
+    octets = [bytes.fromhex(entry.get(key) or "") for key in ("sk_ai", "sk_ar", "sk_ei", "sk_er")]
     suite = Suite(_number(Encr, entry["encr"]), int(entry["key_bits"] or 0), 0, _number(Integ, entry.get("integ")), 0)
     suite = suite._replace(key_bits=_wire_bits(suite.encr, suite.key_bits))
-    return (bytes.fromhex(entry["spi_i"]), bytes.fromhex(entry["spi_r"])), Known(suite, **octets)
+    return (bytes.fromhex(entry["spi_i"]), bytes.fromhex(entry["spi_r"])), Known(suite, *octets)
 
 
 def _wire_bits(encr: int, key_bits: int) -> int:
@@ -107,10 +106,9 @@ def _table(text: str, path: Path) -> Entries:
             spi_i, spi_r, sk_ei, sk_er = (bytes.fromhex(field) for field in fields[:4])
             sk_ai, sk_ar = (bytes.fromhex(field) for field in fields[5:7])
             encr, key_bits = _wireshark_encr(fields[4])
-            found += [
-                ((spi_i, spi_r), Known(Suite(encr, key_bits, 0, integ, 0), sk_ai, sk_ar, sk_ei, sk_er))
-                for integ in _wireshark_integ(fields[7])
-            ]
+            integ, unchecked = _wireshark_integ(fields[7])
+            suite = Suite(encr, key_bits, 0, integ, 0)
+            found.append(((spi_i, spi_r), Known(suite, sk_ai, sk_ar, sk_ei, sk_er, unchecked)))
         except ValueError as error:
             raise KeyFileError(f"{path}, line {number}: {error}") from None
     return found
@@ -128,13 +126,14 @@ def _wireshark_encr(name: str) -> tuple[int, int]:
     return int(Encr[f"{mode}_{match['icv']}" if match["icv"] else mode]), int(match["bits"])
 
 
-def _wireshark_integ(name: str) -> tuple[int, ...]:
+def _wireshark_integ(name: str) -> tuple[int, int]:
+    """The algorithm, or 0 and the octets of the ICV."""
     word = name.split(" ")[0]
     if word == "NONE":
-        return (0,)
-    if word == "ANY" and "96" in name:
-        return _ANY_96
+        return 0, 0
+    if (match := _UNCHECKED.match(name)) is not None:
+        return 0, int(match[1]) // 8
     try:
-        return (int(Integ[word]),)
+        return int(Integ[word]), 0
     except KeyError:
         raise ValueError(f"the integrity algorithm {name!r} is not known") from None

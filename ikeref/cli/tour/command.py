@@ -12,6 +12,7 @@ from ikeref.cli.tour.export import Files, as_json
 from ikeref.cli.tour.ladder import ladder
 from ikeref.cli.tour.life import Options
 from ikeref.cli.tour.page import page
+from ikeref.cli.tour.proved import Recheck
 from ikeref.cli.tour.report import closing, run
 from ikeref.cli.tour.table import table
 from ikeref.net.disturb import Profile
@@ -48,12 +49,14 @@ def tour(
     if pcap is not None:
         with writing(pcap):
             files = Files(pcap)
+    rechecked = Recheck()
     try:
         report = run(Options(profile=profile, encapsulate=nat), observers=[files] if files is not None else [])
     except OSError as error:
         stop(f"the tour needs UDP on 127.0.0.1, and it can't be had: {error.strerror or error}")
     if not quiet:
         console.print(ladder(report.chapters, report.names, console))
+    report = report.with_proofs(rechecked.result())
     console.print(table(report.verdicts))
     console.print(closing(report))
     if files is not None:

@@ -9,10 +9,10 @@ from rich.text import Text
 from ikeref.cli.tour.annotate import Annotation, annotate
 from ikeref.cli.tour.checks import count
 from ikeref.cli.tour.life import STAGE_SECONDS, STAGES, Factory, Options, Outcome, Stage, default_factory, live
-from ikeref.cli.tour.proved import recheck
+from ikeref.cli.tour.proved import Proved
 from ikeref.cli.tour.story import Chapter, tell
 from ikeref.cli.tour.trace import Side
-from ikeref.cli.tour.verdicts import Standing, Verdict, verdicts
+from ikeref.cli.tour.verdicts import Standing, Verdict, of_rows, of_run
 from ikeref.net.transport import Observer
 
 
@@ -32,6 +32,10 @@ class Report(NamedTuple):
         """Whether nothing is violated and nothing was left unchecked."""
         return not any(each.standing in (Standing.VIOLATED, Standing.UNKNOWN) for each in self.verdicts)
 
+    def with_proofs(self, proved: tuple[Proved, ...]) -> "Report":
+        """The same, with what is proved of the rows in front."""
+        return self._replace(verdicts=(*of_rows(proved), *self.verdicts))
+
 
 def run(
     options: Options,
@@ -41,11 +45,11 @@ def run(
     factory: Factory = default_factory,
     stage_seconds: float = STAGE_SECONDS,
 ) -> Report:
-    """Run the tour and judge it. OSError if loopback UDP is not to be had."""
+    """Run the tour and judge the run. OSError if loopback UDP is not to be had."""
     life = live(options, stages=stages, observers=observers, factory=factory, stage_seconds=stage_seconds)
     outcome = asyncio.run(life)
     annotations = annotate(outcome.trace)
-    found = verdicts(outcome.trace, annotations, recheck(), outcome.unfinished)
+    found = of_run(outcome.trace, annotations, outcome.unfinished)
     names = {side: f"{side} {address[0]}:{address[1]}" for side, address in outcome.addresses.items()}
     return Report(options, outcome, annotations, tell(outcome, annotations), found, names)
 

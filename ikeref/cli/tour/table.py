@@ -7,7 +7,7 @@ from rich.text import Text
 from ikeref.cli.tour.verdicts import About, Standing, Verdict
 
 HEADINGS = {
-    About.ROWS: ("The rows", "every run that they allow, checked again from certificates; not this code"),
+    About.ROWS: ("The rows", "every run that they allow; certificates checked again just now"),
     About.BOTH: ("Rows and code", "this run, step by step against the rows"),
     About.CODE: ("The code", "this run: what was sent, opened and closed"),
 }
@@ -32,7 +32,7 @@ def table(verdicts: tuple[Verdict, ...]) -> RenderableType:
         if chosen:
             title, meaning = HEADINGS[about]
             parts += [Text(), Text.assemble((title, "bold"), "  ", (meaning, "italic bright_black"))]
-            parts.append(_group(chosen))
+            parts.append(_proofs(chosen) if about is About.ROWS else _group(chosen))
     return Group(*parts)
 
 
@@ -50,6 +50,22 @@ def _group(chosen: list[Verdict]) -> Table:
             grid.add_row("", Text(fault, style="red"))
         if len(each.faults) > SHOWN_FAULTS:
             grid.add_row("", Text(f"and {len(each.faults) - SHOWN_FAULTS} more", style="red"))
+    return grid
+
+
+def _proofs(chosen: list[Verdict]) -> Table:
+    """Proofs say of what system they speak, which takes room."""
+    grid = Table(box=None, padding=(0, 1, 0, 0), show_header=False)
+    grid.add_column(width=1)
+    grid.add_column()
+    grid.add_column(style="bright_black")
+    for each in chosen:
+        mark, style = MARKS[each.standing]
+        told = Text.assemble(each.name, (f"  {each.evidence}", "bright_black"))
+        grid.add_row(Text(mark, style=style), told, each.section)
+        grid.add_row(
+            "", Text("\n".join((each.bounds, *each.faults)).strip(), style="red" if each.faults else "bright_black")
+        )
     return grid
 
 

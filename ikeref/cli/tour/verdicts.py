@@ -44,19 +44,24 @@ class Verdict(NamedTuple):
     standing: Standing
     evidence: str
     faults: tuple[str, ...] = ()
+    bounds: str = ""
+    """Of what system a proof speaks."""
 
 
-def verdicts(
-    trace: Trace, annotations: tuple[Annotation, ...], proved: tuple[Proved, ...], unfinished: str
-) -> tuple[Verdict, ...]:
-    """All verdicts: rows first, then rows and code, then code."""
-    return (*(_proof(each) for each in proved), _model(annotations), _life(trace, unfinished), *_code(trace))
+def of_run(trace: Trace, annotations: tuple[Annotation, ...], unfinished: str) -> tuple[Verdict, ...]:
+    """The verdicts on a run: rows and code, then code."""
+    return (_model(annotations), _life(trace, unfinished), *_code(trace))
 
 
-def _proof(each: Proved) -> Verdict:
-    standing = Standing.PROVED if each.proved else Standing.VIOLATED
-    faults = () if each.proved else (each.why,)
-    return Verdict(each.name, each.section, About.ROWS, standing, each.evidence, faults)
+def of_rows(proved: tuple[Proved, ...]) -> tuple[Verdict, ...]:
+    """The verdicts on the rows."""
+    standings = {"proved": Standing.PROVED, "unknown": Standing.UNKNOWN}
+    found = []
+    for each in proved:
+        standing = standings.get(each.claim, Standing.VIOLATED)
+        bounds, faults = (each.about, ()) if standing is Standing.PROVED else ("", (each.about,))
+        found.append(Verdict(each.name, each.section, About.ROWS, standing, each.evidence, faults, bounds))
+    return tuple(found)
 
 
 def _model(annotations: tuple[Annotation, ...]) -> Verdict:
