@@ -5,7 +5,7 @@ One row per sentence, in the order of the RFC; then the situations about which i
 
 from ikeref_model.child import ANSWERED
 from ikeref_model.events import Kind, Outcome
-from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS
+from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS, UNDECIDED
 from ikeref_model.rows import LIVE, Row, dissolved, handed_over, opened, reply, request, row, shut
 from ikeref_model.state import Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt, no
@@ -296,6 +296,17 @@ SILENT: tuple[Row, ...] = (
         section="2.25.1",
         level="silent",
         ids=("7296-2.25.1-01", "7296-2.25-02"),
+    ),
+    row(
+        "collision.rekey_ike.undecided",
+        Ike.ESTABLISHED,
+        request(Kind.REKEY_IKE),
+        guard=all_of(no(BUSY_WITH_CHILD), UNDECIDED),
+        answers=reply(Outcome.TEMPORARY_FAILURE),
+        choice="policy",
+        section="2.25",
+        level="SHOULD",
+        ids=("7296-2.25-02", "7296-2.8.2-02"),
     ),
     row(
         "collision.rekey_ike.crossed",

@@ -69,6 +69,13 @@ class Endpoint(NamedTuple):
                 return each
         return IkeRecord(name)
 
+    def before(self, name: str) -> IkeRecord:
+        """The IKE SA of which that one is a successor, an idle one if there is none."""
+        for each in self.ikes:
+            if name in (each.mine, each.theirs):
+                return each
+        return IkeRecord("")
+
     def child(self, name: str) -> ChildRecord:
         """The Child SA of that name, an absent one if there is none."""
         for each in self.children:
@@ -178,6 +185,8 @@ class View(NamedTuple):
                 return self.facts[name]
             case "ike":
                 return _of_ike(self.ike_from.ike(self.sa), name)
+            case "ike_before":
+                return _of_ike(self.state.before(self.sa), name)
             case "ike_mine":
                 return _of_ike(self.state.ike(self.ike_from.ike(self.sa).mine), name)
             case "ike_theirs":

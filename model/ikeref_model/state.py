@@ -4,6 +4,7 @@ An endpoint has IKE SAs and Child SAs; each is a record of the variables below. 
 
 * `ike`: the IKE SA over which the message goes; `ike_mine` and `ike_theirs`: its successors, created by this end's
   exchange and by the peer's (Section 2.8.2);
+* `ike_before`: the IKE SA that `ike` is to replace, if that still exists;
 * `child`: the Child SA in question; `child_mine` and `child_theirs`: its replacements likewise (Section 2.8.1);
 * `each`: every Child SA of `ike`;
 * `fact`: what the outside world decides, such as whether AUTH verifies or whose nonce is lowest.
@@ -118,6 +119,7 @@ SCOPES: dict[str, tuple[Variable, ...]] = {
     "ike": IKE,
     "ike_mine": IKE,
     "ike_theirs": IKE,
+    "ike_before": IKE,
     "child": CHILD,
     "child_mine": CHILD,
     "child_theirs": CHILD,

@@ -141,6 +141,8 @@ class Names(NamedTuple):
                 return self.facts[name]
             case "ike":
                 return f"{self.end}.ike_{self.ike}.{name}"
+            case "ike_before":
+                return self.blank(state.IKE, name) if self.ike == "old" else f"{self.end}.ike_old.{name}"
             case "ike_mine" | "ike_theirs":
                 if self.ike != "old":
                     return self.blank(state.IKE, name)
