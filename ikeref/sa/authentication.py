@@ -233,7 +233,7 @@ def _verify_any(
     fitting = [c for c in turn.env.candidates(ike.path) if identities.matches(c.remote_id, identity)]
     if not fitting:
         raise AuthenticationFailed(f"no connection is for {identity}", section="2.15", field="IDi")
-    if wanted is not None:
+    if wanted is not None and len(fitting) > 1:
         asked = Identity(wanted.id_type, wanted.data)
         fitting.sort(key=lambda c: not identities.matches(asked, c.local_id))
     for index, connection in enumerate(fitting):

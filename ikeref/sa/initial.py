@@ -1,7 +1,7 @@
 """IKE_SA_INIT in both roles, with COOKIE and INVALID_KE_PAYLOAD (Sections 1.2, 2.6, 2.7, 2.14, 2.21.1, 2.23)."""
 
 from ikeref import wire
-from ikeref.crypto import Suite, auth, schedule
+from ikeref.crypto import IkeKeys, Suite, auth, schedule
 from ikeref.errors import Dropped, InvalidKePayload, InvalidSyntax, NoProposalChosen, RemoteProtocolError
 from ikeref.policy import choice
 from ikeref.policy.connections import Connection
@@ -32,10 +32,9 @@ def initiate(connection: Connection, path: Path, now: float, env: Environment) -
 
 def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
     """Send IKE_SA_INIT, or send it anew: SAi1, Ni and SPIi stay (7296-1.2-22, 7296-2.6-13, 7296-2.6.1-03)."""
-    env = turn.env
+    env, private = turn.env, handshake.private
     if group != handshake.group:
         private, public = env.crypto.generate(group, env.random)
-        handshake = handshake._replace(group=group, private=private)
         key_exchange = KE(group, public)
     else:
         assert ike.outstanding is not None
@@ -51,7 +50,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
     )
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)
-    handshake = handshake._replace(init_request=datagram, rounds=handshake.rounds + 1)
+    handshake = handshake._replace(group=group, private=private, init_request=datagram, rounds=handshake.rounds + 1)
     turn.send_request(ike._replace(handshake=handshake), message, datagram, Initial())
 
 
@@ -129,13 +128,22 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
         private=None,
         childless=notification(payloads, NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None,
     )
+    keys = _keys(turn, suite, handshake, message.spi_i, message.spi_r, g_ir)
     local, remote = nat.detect(payloads, message.spi_i, message.spi_r, path)
-    ike = _with_keys(turn, ike._replace(spi_r=message.spi_r), handshake, suite, g_ir)
-    ike = ike._replace(nat_local=local, nat_remote=remote, outstanding=None, heard=turn.now)
+    moves = (local or remote or turn.connection.force_encapsulation) and not ike.path.encapsulated
     # State
-    if (local or remote or turn.connection.force_encapsulation) and not ike.path.encapsulated:
-        ike = ike._replace(path=_encapsulated(ike.path, turn.connection))
     turn.outputs.append(Received(message, path))
+    ike = ike._replace(
+        spi_r=message.spi_r,
+        path=_encapsulated(ike.path, turn.connection) if moves else ike.path,
+        suite=suite,
+        keys=keys,
+        outstanding=None,
+        handshake=handshake,
+        nat_local=local,
+        nat_remote=remote,
+        heard=turn.now,
+    )
     authentication.start(turn, ike)
 
 
@@ -154,13 +162,13 @@ def _announced(payloads: tuple[Payload, ...]) -> frozenset[int]:
     return frozenset(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data) - 1, 2))
 
 
-def _with_keys(turn: Turn, ike: IkeSa, handshake: Handshake, suite: Suite, g_ir: bytes) -> IkeSa:
-    """SKEYSEED and the seven keys (Section 2.14)."""
-    crypto = turn.env.crypto
-    skeyseed = schedule.skeyseed(crypto, suite.prf, handshake.ni, handshake.nr, g_ir)
-    keys = schedule.ike_keys(crypto, suite, skeyseed, handshake.ni, handshake.nr, ike.spi_i, ike.spi_r)
-    turn.announce_keys(ike.spi_i, ike.spi_r, suite, keys)
-    return ike._replace(suite=suite, keys=keys, handshake=handshake)
+def _keys(turn: Turn, suite: Suite, handshake: Handshake, spi_i: bytes, spi_r: bytes, g_ir: bytes) -> IkeKeys:
+    """SKEYSEED, and from it the seven keys (Section 2.14)."""
+    crypto, ni, nr = turn.env.crypto, handshake.ni, handshake.nr
+    skeyseed = schedule.skeyseed(crypto, suite.prf, ni, nr, g_ir)
+    keys = schedule.ike_keys(crypto, suite, skeyseed, ni, nr, spi_i, spi_r)
+    turn.announce_keys(spi_i, spi_r, suite, keys)
+    return keys
 
 
 # Responder
@@ -187,33 +195,48 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
     # Derive
     private, public = env.crypto.generate(suite.group, env.random)
     g_ir = env.crypto.agree(suite.group, private, key_exchange.public)
-    spi_i, spi_r = request.spi_i, env.new_spi(8)
-    handshake = Handshake(
-        nonce.data,
-        env.random(env.settings.nonce_octets),
-        init_request=datagram,
-        hashes=_announced(payloads),
-        expires=now + env.settings.half_open_seconds,
-    )
+    spi_i, spi_r, nr = request.spi_i, env.new_spi(8), env.random(env.settings.nonce_octets)
     local, remote = nat.detect(payloads, spi_i, NO_SPI, path)
-    # State
-    turn = Turn(Session(connection, ()), now, env)
-    turn.outputs.append(Received(request, path))
-    ike = IkeSa(Phase.HALF_OPEN, False, spi_i, spi_r, path, expected=1, created=now, heard=now, sent=now)
-    ike = _with_keys(turn, ike._replace(nat_local=local, nat_remote=remote), handshake, suite, g_ir)
     # Reply
     certifying = any(isinstance(c.remote_auth, TrustAnchors) for c in env.candidates(path))
     reply = (
         SA((chosen,)),
         KE(suite.group, public),
-        Nonce(handshake.nr),
+        Nonce(nr),
         *nat.notifications(spi_i, spi_r, path, pretend=connection.force_encapsulation),
         *((_ANNOUNCED, *authentication.certificate_requests(connection)) if certifying else ()),
         *((N(NotifyType.CHILDLESS_IKEV2_SUPPORTED),) if connection.childless else ()),
     )
     message = Message(spi_i, spi_r, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, reply)
     response = wire.encode(message)
-    turn.put(ike._replace(handshake=handshake._replace(init_response=response)))
+    # State
+    turn = Turn(Session(connection, ()), now, env)
+    turn.outputs.append(Received(request, path))
+    handshake = Handshake(
+        nonce.data,
+        nr,
+        init_request=datagram,
+        init_response=response,
+        hashes=_announced(payloads),
+        expires=now + env.settings.half_open_seconds,
+    )
+    ike = IkeSa(
+        Phase.HALF_OPEN,
+        False,
+        spi_i,
+        spi_r,
+        path,
+        suite,
+        _keys(turn, suite, handshake, spi_i, spi_r, g_ir),
+        expected=1,
+        handshake=handshake,
+        nat_local=local,
+        nat_remote=remote,
+        created=now,
+        heard=now,
+        sent=now,
+    )
+    turn.put(ike)
     turn.transmit(path, response, message)
     return turn.finish()
 
