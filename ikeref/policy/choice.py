@@ -188,52 +188,45 @@ def _may_be_left_out(offered: Proposal, kind: int) -> bool:
 
 def suite_of(chosen: Proposal) -> Suite:
     """The transforms of a chosen IKE proposal; ValueError if it is no complete choice."""
-    _check_complete(chosen, ProtocolId.IKE)
-    return Suite(
-        encr=_id(chosen, TransformType.ENCR),
-        key_bits=_key_bits(chosen),
-        prf=_id(chosen, TransformType.PRF),
-        integ=_id(chosen, TransformType.INTEG),
-        group=_id(chosen, TransformType.KE),
-    )
+    if chosen.protocol_id != ProtocolId.IKE:
+        raise _out_of_place(chosen)
+    encr, prf, integ, group = _complete(chosen, _IKE)
+    return Suite(_id(encr), _key_bits(encr), _id(prf), _id(integ), _id(group))
 
 
 def child_suite_of(chosen: Proposal) -> ChildSuite:
     """The transforms of a chosen ESP or AH proposal; ValueError if it is no complete choice."""
-    _check_complete(chosen, ProtocolId.ESP, ProtocolId.AH)
-    return ChildSuite(
-        protocol_id=chosen.protocol_id,
-        encr=_id(chosen, TransformType.ENCR),
-        key_bits=_key_bits(chosen),
-        integ=_id(chosen, TransformType.INTEG),
-        group=_id(chosen, TransformType.KE),
-        esn=_id(chosen, TransformType.SN),
-    )
+    if chosen.protocol_id == ProtocolId.ESP:
+        encr, integ, group, esn = _complete(chosen, _ESP)
+    elif chosen.protocol_id == ProtocolId.AH:
+        encr = None
+        integ, group, esn = _complete(chosen, _AH)
+    else:
+        raise _out_of_place(chosen)
+    return ChildSuite(chosen.protocol_id, _id(encr), _key_bits(encr), _id(integ), _id(group), _id(esn))
 
 
-def _check_complete(chosen: Proposal, *protocols: int) -> None:
-    if chosen.protocol_id not in protocols:
-        raise ValueError(f"a proposal for {registry.name(ProtocolId, chosen.protocol_id)} is out of place here")
-    present = [transform.type for transform in chosen.transforms]
-    for kind, optional in kinds_of(chosen.protocol_id):
-        if present.count(kind) > 1 or (not optional and not present.count(kind)):
-            raise ValueError(
-                f"{present.count(kind)} transforms of type {registry.name(TransformType, kind)} are no choice"
-            )
+def _complete(chosen: Proposal, kinds: Kinds) -> list[Transform | None]:
+    """The one transform of each type, None where the type is left out, as it may be."""
+    found: list[Transform | None] = []
+    for kind, optional in kinds:
+        of_kind = [transform for transform in chosen.transforms if transform.type == kind]
+        if len(of_kind) > 1 or (not optional and not of_kind):
+            raise ValueError(f"{len(of_kind)} transforms of type {registry.name(TransformType, kind)} are no choice")
+        found.append(of_kind[0] if of_kind else None)
+    return found
 
 
-def _id(chosen: Proposal, kind: int) -> int:
-    for transform in chosen.transforms:
-        if transform.type == kind:
-            return transform.id
-    return 0
+def _out_of_place(chosen: Proposal) -> ValueError:
+    return ValueError(f"a proposal for {registry.name(ProtocolId, chosen.protocol_id)} is out of place here")
 
 
-def _key_bits(chosen: Proposal) -> int:
-    for transform in chosen.transforms:
-        if transform.type == TransformType.ENCR:
-            return transform.key_length or 0
-    return 0
+def _id(transform: Transform | None) -> int:
+    return transform.id if transform is not None else 0
+
+
+def _key_bits(transform: Transform | None) -> int:
+    return (transform.key_length or 0) if transform is not None else 0
 
 
 # --- Policy -----------------------------------------------------------------------------------------------------------
@@ -286,10 +279,11 @@ def needs_key_length(encr: int) -> bool:
 
 def without_ke(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
     """The same Child SA policy for IKE_AUTH, which has no KE payloads (Section 1.2)."""
-    return tuple(
-        proposal._replace(transforms=tuple(t for t in proposal.transforms if t.type != TransformType.KE))
-        for proposal in proposals
-    )
+    stripped: list[Proposal] = []
+    for proposal in proposals:
+        kept = tuple([transform for transform in proposal.transforms if transform.type != TransformType.KE])
+        stripped.append(proposal if kept == proposal.transforms else proposal._replace(transforms=kept))
+    return tuple(stripped)
 
 
 def groups_of(proposals: tuple[Proposal, ...]) -> tuple[int, ...]:

@@ -150,6 +150,8 @@ def is_within(inner: tuple[TrafficSelector, ...], outer: tuple[TrafficSelector, 
     for selector in inner:
         if not is_known(selector):
             return False
+        if selector in outer:
+            continue
         low, high = _ports(selector)
         left = [(int.from_bytes(selector.start, "big"), int.from_bytes(selector.end, "big"), low, high)]
         for other in outer:
