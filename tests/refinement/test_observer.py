@@ -1,0 +1,165 @@
+"""The model accepts what real ends do, and nothing else: silence, and any output left out or altered, is rejected."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import pytest
+from ikeref_properties.network import ENDS, A, B, Flight, Pair, Record
+from ikeref_properties.refinement import Observer
+
+from ikeref import sa
+from ikeref.registry import NotifyType
+from ikeref.wire import FLAG_RESPONSE, D, N
+
+
+@cache
+def life() -> tuple[Record, ...]:
+    """Everything that the first storey of the model knows: created, rekeyed, collided, deleted, lost, repeated."""
+    pair = Pair(3).establish()
+    pair.command(A, sa.CreateChild("web"))
+    pair.settle()
+    for end in ENDS:
+        pair.command(end, sa.RekeyChild(pair.children(end)[0].spi_in))
+        pair.settle()
+    pair.command(B, sa.RekeyIke())
+    pair.settle()
+    for end in ENDS:
+        pair.command(end, sa.RekeyChild(pair.children(end)[0].spi_in))
+    pair.settle()
+    for end in ENDS:
+        pair.command(end, sa.RekeyIke())
+    pair.settle()
+    for end in ENDS:
+        pair.command(end, sa.DeleteChild(pair.children(end)[0].spi_in))
+    pair.settle()
+    pair.command(A, sa.CheckLiveness())
+    pair.lose(pair.flying[0])
+    pair.advance()
+    pair.deliver(pair.flying[0], keep=True)
+    pair.settle()
+    pair.command(A, sa.DeleteIke())
+    pair.settle()
+    return tuple(pair.records)
+
+
+def rejected(records: tuple[Record, ...]) -> bool:
+    observers = {end: Observer(end) for end in ENDS}
+    return not all(observers[record.end].observe(record).ok for record in records)
+
+
+def altered(index: int, outputs: tuple[sa.Output, ...]) -> tuple[Record, ...]:
+    records = life()
+    return (*records[:index], records[index]._replace(outputs=outputs), *records[index + 1 :])
+
+
+def test_the_model_accepts_a_whole_life_and_says_by_which_rows() -> None:
+    observers = {end: Observer(end) for end in ENDS}
+    rows = set()
+    for record in life():
+        verdict = observers[record.end].observe(record)
+        assert verdict.ok, verdict.explanation
+        rows |= {match.row.name for match in verdict.rows}
+    assert {"child.rekey.response.won", "child.rekey.response.lost", "ike.rekey.response.won"} <= rows
+    assert {"collision.delete_child.closing", "window.retransmit", "window.request.replay"} <= rows
+
+
+def test_a_silent_end_is_rejected_whatever_it_should_have_said() -> None:
+    requests = [
+        index
+        for index, record in enumerate(life())
+        if isinstance(record.event, Flight) and record.event.message and not record.event.message.is_response
+    ]
+    assert len(requests) > 20
+    for index in requests:
+        assert rejected(altered(index, ())), life()[index]
+
+
+VISIBLE = (sa.Transmit, sa.Install, sa.Remove, sa.Closed)
+
+
+def places(*kinds: type) -> Iterator[tuple[int, int]]:
+    for index, record in enumerate(life()):
+        for place, output in enumerate(record.outputs):
+            if type(output) in kinds:
+                yield index, place
+
+
+def test_an_output_left_out_is_rejected() -> None:
+    for index, place in places(*VISIBLE):
+        outputs = life()[index].outputs
+        output = outputs[place]
+        if type(output) is sa.Install and not output.inbound:
+            continue  # May be deferred (Section 2.8); that it comes at last is an invariant of the ledger.
+        if isinstance(life()[index].event, sa.Tick):
+            continue  # That a lost request is repeated shows at rest.
+        shorter = (*outputs[:place], *outputs[place + 1 :])
+        assert rejected(altered(index, shorter)), (index, output)
+
+
+def test_an_output_twice_is_rejected() -> None:
+    for index, place in places(sa.Transmit):
+        outputs = life()[index].outputs
+        if not isinstance(life()[index].event, sa.Tick):
+            assert rejected(altered(index, (*outputs, outputs[place]))), (index, outputs[place])
+
+
+def other_id(transmit: sa.Transmit) -> sa.Transmit:
+    assert transmit.message is not None
+    message = transmit.message._replace(message_id=transmit.message.message_id + 1)
+    return transmit._replace(message=message)
+
+
+def response_for_request(transmit: sa.Transmit) -> sa.Transmit:
+    assert transmit.message is not None
+    return transmit._replace(message=transmit.message._replace(flags=transmit.message.flags ^ FLAG_RESPONSE))
+
+
+def failure(transmit: sa.Transmit) -> sa.Transmit:
+    assert transmit.message is not None
+    return transmit._replace(message=transmit.message._replace(payloads=(N(NotifyType.CHILD_SA_NOT_FOUND),)))
+
+
+def other_delete(transmit: sa.Transmit) -> sa.Transmit:
+    assert transmit.message is not None
+    payloads = tuple(
+        payload._replace(spis=(b"\xee" * 4,)) if type(payload) is D and payload.spis else payload
+        for payload in transmit.message.payloads
+    )
+    return transmit._replace(message=transmit.message._replace(payloads=payloads))
+
+
+@pytest.mark.parametrize(
+    ("scramble", "of_requests", "of_responses"),
+    [
+        (other_id, True, False),  # The ID of a response is the ledger's business.
+        (response_for_request, True, True),
+        (failure, False, True),
+        (other_delete, True, True),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_scrambled_message_is_rejected(
+    scramble: Callable[[sa.Transmit], sa.Transmit], of_requests: bool, of_responses: bool
+) -> None:
+    tried = 0
+    for index, place in places(sa.Transmit):
+        outputs = life()[index].outputs
+        transmit = outputs[place]
+        assert isinstance(transmit, sa.Transmit)
+        assert transmit.message is not None
+        scrambled = scramble(transmit)
+        wanted = of_responses if transmit.message.is_response else of_requests
+        if scrambled == transmit or transmit.again or not wanted:
+            continue
+        tried += 1
+        assert rejected(altered(index, (*outputs[:place], scrambled, *outputs[place + 1 :]))), (index, scrambled)
+    assert tried
+
+
+def test_a_direction_of_the_wrong_child_sa_is_rejected() -> None:
+    for index, place in places(sa.Remove):
+        outputs = life()[index].outputs
+        remove = outputs[place]
+        assert isinstance(remove, sa.Remove)
+        wrong = remove._replace(child=remove.child._replace(spi_in=b"\xee" * 4))
+        assert rejected(altered(index, (*outputs[:place], wrong, *outputs[place + 1 :]))), (index, wrong)
