@@ -6,6 +6,7 @@ import typer
 
 from ikeref import __version__
 from ikeref.cli.decode.command import decode
+from ikeref.cli.live.command import connect, serve
 from ikeref.cli.tour.command import tour
 
 app = typer.Typer(
@@ -33,6 +34,8 @@ def _root(
 
 app.command("tour")(tour)
 app.command("decode")(decode)
+app.command("serve")(serve)
+app.command("connect")(connect)
 
 
 def main() -> None:

@@ -71,10 +71,10 @@ def _json(text: str, path: Path) -> Entries:
 
 
 def _entry(entry: dict[str, Any]) -> tuple[tuple[bytes, bytes], Known]:
-    octets = [bytes.fromhex(entry.get(key) or "") for key in ("sk_ai", "sk_ar", "sk_ei", "sk_er")]
+    sk_ai, sk_ar, sk_ei, sk_er = (bytes.fromhex(entry.get(key) or "") for key in ("sk_ai", "sk_ar", "sk_ei", "sk_er"))
     suite = Suite(_number(Encr, entry["encr"]), int(entry["key_bits"] or 0), 0, _number(Integ, entry.get("integ")), 0)
     suite = suite._replace(key_bits=_wire_bits(suite.encr, suite.key_bits))
-    return (bytes.fromhex(entry["spi_i"]), bytes.fromhex(entry["spi_r"])), Known(suite, *octets)
+    return (bytes.fromhex(entry["spi_i"]), bytes.fromhex(entry["spi_r"])), Known(suite, sk_ai, sk_ar, sk_ei, sk_er)
 
 
 def _wire_bits(encr: int, key_bits: int) -> int:

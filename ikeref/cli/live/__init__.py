@@ -1,0 +1,1 @@
+"""Endpoints that run until they are told to stop: `ikeref serve` and `ikeref connect`."""
