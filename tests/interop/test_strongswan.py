@@ -25,8 +25,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 INITIAL_SECONDS, BASE, TRIES = 0.2, 1.3, 9
 """How both ends retransmit: after 0.2 s, each wait 1.3 times the one before, 9 times; 8.5 s until they give up."""
 
-WRONG_GROUP_FIRST = {"proposals": "aes256gcm16-prfsha256-x25519-ecp256", "child_proposals": "aes256gcm16-x25519-ecp256"}
-RIGHT_GROUP_ONLY = {"proposals": "aes256gcm16-prfsha256-ecp256", "child_proposals": "aes256gcm16-ecp256"}
+COOKIES = {"cookie_threshold": 1}
+THEIR_COOKIES = ("cookie_threshold = 1",)
+"""Demand a COOKIE from the first half-open IKE SA on: ikeref and strongSwan."""
 
 SUITES = (
     ("aes128-sha1-modp2048", "aes128-sha1"),
@@ -47,6 +48,10 @@ SUITES = (
 """Proposals of the IKE SA and of Child SAs, so that each transform has its turn."""
 
 ROLES = pytest.mark.parametrize("initiator", ["ours", "theirs"])
+AUTHS = pytest.mark.parametrize("auth", ["psk", "ecdsa"])
+NETWORKS = pytest.mark.parametrize("loss", [0.0, pytest.param(0.2, marks=pytest.mark.slow)], ids=["all", "lossy"])
+SEED = 3
+"""Of what the network loses where `loss` of all datagrams, in each direction, get lost."""
 
 
 class Started(NamedTuple):
@@ -77,13 +82,11 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         lines: tuple[str, ...] = (),
         tries: int = TRIES,
         loss: float = 0.0,
-        seed: int = 0,
         secrets: bool = False,
-        patience: float = 10,
     ) -> Started:
         link = lab.Link()
         stack.callback(link.close)
-        bridge = Bridge(link, loss=loss, seed=seed)
+        bridge = Bridge(link, loss=loss, seed=SEED)
         stack.callback(bridge.close)
         our_connection, their_connection = connections(link, auth)
         strongswan = StrongSwan(
@@ -106,63 +109,76 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         }
         ikeref = Ikeref(link.ours.namespace, our_connection._replace(**ours), {**retransmission, **settings}, pki)
         stack.callback(ikeref.close)
-        return Started(Scene(bridge, ikeref, strongswan, patience), ikeref, strongswan)
+        return Started(Scene(bridge, ikeref, strongswan, patience=30 if loss else 10), ikeref, strongswan)
 
     return run
 
 
 @pytest.mark.root
 @ROLES
-@pytest.mark.parametrize("auth", ["psk", "ecdsa"])
-def test_a_whole_life_from_both_ends(auth: str, initiator: str, start: Start) -> None:
-    scenarios.whole_life(start(auth).scene, initiator)
-
-
-@pytest.mark.root
-@pytest.mark.slow
-@ROLES
-@pytest.mark.parametrize("auth", ["psk", "ecdsa"])
-def test_a_whole_life_over_a_network_that_loses_a_fifth(auth: str, initiator: str, start: Start) -> None:
-    scene = start(auth, loss=0.2, seed=4, patience=30).scene
+@AUTHS
+@NETWORKS
+def test_a_whole_life_from_both_ends(loss: float, auth: str, initiator: str, start: Start) -> None:
+    scene = start(auth, loss=loss).scene
     scenarios.whole_life(scene, initiator)
-    assert scene.bridge.lost("ours") > 0
-    assert scene.bridge.lost("theirs") > 0
+    assert (scene.bridge.lost("ours") > 0) == (loss > 0)
+    assert (scene.bridge.lost("theirs") > 0) == (loss > 0)
 
 
 @pytest.mark.root
 @ROLES
-def test_s2_6_a_cookie_is_demanded_and_returned(initiator: str, start: Start) -> None:
-    scene = start(settings={"cookie_threshold": 1}, lines=("cookie_threshold = 1",)).scene
+@AUTHS
+@NETWORKS
+def test_s2_6_a_cookie_is_demanded_and_returned(loss: float, auth: str, initiator: str, start: Start) -> None:
+    scene = start(auth, loss=loss, settings=COOKIES, lines=THEIR_COOKIES).scene
     scenarios.cookie_demanded(scene, initiator)
 
 
 @pytest.mark.root
 @ROLES
-def test_s1_2_the_wrong_group_is_corrected(initiator: str, start: Start) -> None:
-    ours, theirs = (
-        (WRONG_GROUP_FIRST, RIGHT_GROUP_ONLY) if initiator == "ours" else (RIGHT_GROUP_ONLY, WRONG_GROUP_FIRST)
-    )
-    scenarios.group_corrected(start(ours=ours, theirs=theirs).scene, initiator, wrong=31, right=19)
+@AUTHS
+@NETWORKS
+def test_s1_2_the_wrong_group_is_corrected(loss: float, auth: str, initiator: str, start: Start) -> None:
+    ours, theirs = _wrong_group_first(initiator)
+    scene = start(auth, loss=loss, ours=ours, theirs=theirs).scene
+    scenarios.group_corrected(scene, initiator, wrong=31, right=19)
 
 
 @pytest.mark.root
 @ROLES
-def test_s2_6_1_a_cookie_and_the_wrong_group(initiator: str, start: Start) -> None:
-    ours, theirs = (
-        (WRONG_GROUP_FIRST, RIGHT_GROUP_ONLY) if initiator == "ours" else (RIGHT_GROUP_ONLY, WRONG_GROUP_FIRST)
-    )
-    started = start(ours=ours, theirs=theirs, settings={"cookie_threshold": 1}, lines=("cookie_threshold = 1",))
-    ike = scenarios.cookie_demanded(started.scene, initiator)
+@AUTHS
+@NETWORKS
+def test_s2_6_1_a_cookie_and_the_wrong_group(loss: float, auth: str, initiator: str, start: Start) -> None:
+    ours, theirs = _wrong_group_first(initiator)
+    scene = start(auth, loss=loss, ours=ours, theirs=theirs, settings=COOKIES, lines=THEIR_COOKIES).scene
+    ike = scenarios.cookie_demanded(scene, initiator)
     assert ike.suite.endswith("ECP_256")
 
 
+def _wrong_group_first(initiator: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What ours and theirs are told, so that the initiator begins with a group that the responder has not."""
+    both = {"proposals": "aes256gcm16-prfsha256-x25519-ecp256", "child_proposals": "aes256gcm16-x25519-ecp256"}
+    one = {"proposals": "aes256gcm16-prfsha256-ecp256", "child_proposals": "aes256gcm16-ecp256"}
+    return (both, one) if initiator == "ours" else (one, both)
+
+
 @pytest.mark.root
-def test_s2_4_both_are_asked_whether_they_live_and_silence_ends_all(start: Start) -> None:
-    scene, ikeref, _ = start(theirs={"settings": ("dpd_delay = 1",)}, tries=3)
-    scenarios.establish(scene, "ours")
-    scenarios.asked_whether_alive(scene, "theirs")
+@ROLES
+@AUTHS
+@NETWORKS
+def test_s2_4_each_end_asks_whether_the_other_lives(loss: float, auth: str, initiator: str, start: Start) -> None:
+    scene, ikeref, _ = start(auth, loss=loss, theirs={"settings": ("dpd_delay = 1",)})
+    scenarios.establish(scene, initiator)
     ikeref.liveness()
     scenarios.asked_whether_alive(scene, "ours")
+    scenarios.asked_whether_alive(scene, "theirs")
+
+
+@pytest.mark.root
+@ROLES
+def test_s2_4_silence_ends_all_at_both_ends(initiator: str, start: Start) -> None:
+    scene, ikeref, _ = start(theirs={"settings": ("dpd_delay = 1",)}, tries=3)
+    scenarios.establish(scene, initiator)
     scene.bridge.loss = 1.0
     ikeref.liveness()
     scenarios.given_up(scene)
