@@ -1,0 +1,193 @@
+"""When two states count as one: names by first occurrence, numbers relative, nonces by order (Sections 2.2, 2.8.1).
+
+Two states with one fingerprint differ only in the values of SPIs, keys, public values and message IDs, in nonces that
+nobody will compare, and in answers and closed IKE SAs that nobody will ask for again. Of the nonces that may still be
+compared the whole order is kept, equality and prefixes included; of SPIs the order only where the code looks at it.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from itertools import pairwise
+from typing import NamedTuple
+
+from ikeref_properties.explore.skeleton import EndSkeleton, IkeKey, IkeSkeleton, MessageSkeleton
+from ikeref_properties.explore.values import End, Flight, State
+
+OCTETS = 12
+
+
+class Merging(NamedTuple):
+    """What is forgotten. The defaults are sound; the others are there to show that an unsound one is noticed."""
+
+    nonce_order: bool = False
+    """Unsound: the order of nonces that are compared."""
+    message_ids: bool = False
+    """Unsound: message IDs, of requests in flight and expected."""
+    flights: bool = False
+    """Unsound: what messages in flight say."""
+    identities: bool = False
+    """Unsound: which SPI is which."""
+    exact: bool = False
+    """Nothing is forgotten: the octets themselves, all datagrams in flight however old, all answers kept."""
+
+
+SOUND = Merging()
+EXACT = Merging(exact=True)
+
+
+def fingerprint(state: State, merging: Merging = SOUND) -> bytes:
+    """The same for states that count as one; 12 octets."""
+    if merging.exact:
+        return _exact(state)
+    left = state.left
+    first, second = state.ends[0].skeleton, state.ends[1].skeleton
+    out = bytearray((*left.commands, left.losses, left.duplicates))
+    out += first.octets
+    out += second.octets
+    names: dict[bytes, int] = {b"": 0}
+    slots = bytes([names.setdefault(slot, len(names)) for slot in first.slots + second.slots])
+    if not merging.identities:
+        out += slots
+    flying = [(flight.skeleton, _relative(flight, state.ends)) for flight in state.flights]
+    answers = _answers(state, first, second)
+    ranks: dict[bytes, int] = {}
+    if not merging.nonce_order and (live := _live(first, second, answers, state.flights)):
+        ranks = _ranks(live, first, second, out)
+        out += bytes([ranks[nonce] for nonce in first.nonces + second.nonces])
+    if not merging.message_ids:
+        out += _numbers(first, second)
+    known = dict(names)
+    if merging.flights:
+        out += bytes(sorted(flight.to for flight in state.flights))
+    elif len(flying) > 1:
+        flying.sort(key=lambda each: _message(each[0], each[1], known, ranks))
+    for answer in answers:
+        out += _message(answer, 0, names, ranks) if answer is not None else b"\0"
+    if not merging.flights:
+        for skeleton, number in flying:
+            out += _message(skeleton, 0 if merging.message_ids else number, names, ranks, name_unknown=True)
+    out += _history(state.ends, names)
+    return blake2b(out, digest_size=OCTETS).digest()
+
+
+def _message(
+    skeleton: MessageSkeleton,
+    number: int,
+    names: dict[bytes, int],
+    ranks: dict[bytes, int],
+    *,
+    name_unknown: bool = False,
+) -> bytes:
+    """A message; who receives it follows from its flags and SPIs. 255 stands for a name not given yet."""
+    if name_unknown:
+        slots = [names.setdefault(slot, len(names)) for slot in skeleton.slots]
+    else:
+        slots = [names.get(slot, 255) for slot in skeleton.slots]
+    nonces = [ranks.get(nonce, 0) for nonce in skeleton.nonces]
+    return bytes((number & 0xFF, len(skeleton.octets), *skeleton.octets, *slots, *nonces))
+
+
+def own(skeleton: EndSkeleton, spi: bytes) -> IkeSkeleton | None:
+    """The IKE SA of an end with that SPI of its own."""
+    for ike in skeleton.ikes:
+        if ike.spi == spi:
+            return ike
+    return None
+
+
+def shared(skeleton: EndSkeleton, key: IkeKey) -> IkeSkeleton | None:
+    """The IKE SA with these SPIs at an end."""
+    for ike in skeleton.ikes:
+        if ike.ike == key:
+            return ike
+    return None
+
+
+def _relative(flight: Flight, ends: tuple[End, End]) -> int:
+    """The message ID as seen from what the receiver expects."""
+    message = flight.skeleton
+    ike = own(ends[flight.to].skeleton, message.to_spi)
+    if ike is None:
+        return message.message_id
+    return message.message_id - (ike.next_request if message.response else ike.expected)
+
+
+def _numbers(first: EndSkeleton, second: EndSkeleton) -> bytes:
+    """What each end expects as against what the other sends next, for each IKE SA that both have."""
+    out = bytearray()
+    for ike in first.ikes:
+        peer = shared(second, ike.ike)
+        if peer is not None:
+            out += bytes(((ike.next_request - peer.expected) & 0xFF, (peer.next_request - ike.expected) & 0xFF))
+    return bytes(out)
+
+
+def wanted(ike: IkeSkeleton, who: int, other: EndSkeleton, flights: Iterable[Flight]) -> bool:
+    """Whether the kept answer of an IKE SA may still be asked for: its request is unanswered, or on its way again."""
+    answer = ike.answer
+    if answer is None:
+        return False
+    peer = shared(other, ike.ike)
+    if peer is not None and peer.outstanding == answer.message_id:
+        return True
+    return any(
+        flight.to == who
+        and flight.skeleton.ike == ike.ike
+        and not flight.skeleton.response
+        and flight.skeleton.message_id == answer.message_id
+        for flight in flights
+    )
+
+
+def _answers(state: State, first: EndSkeleton, second: EndSkeleton) -> list[MessageSkeleton | None]:
+    """The kept answers that may still be asked for."""
+    flights = state.flights
+    return [ike.answer if wanted(ike, 0, second, flights) else None for ike in first.ikes] + [
+        ike.answer if wanted(ike, 1, first, flights) else None for ike in second.ikes
+    ]
+
+
+def _live(
+    first: EndSkeleton,
+    second: EndSkeleton,
+    answers: list[MessageSkeleton | None],
+    flights: tuple[Flight, ...],
+) -> set[bytes]:
+    """The nonces that may still be compared: of rekeys without a response, what crossed them, and their responses."""
+    live = {*first.nonces, *second.nonces}
+    if live:
+        waiting = {(ike.ike, ike.outstanding) for end in (first, second) for ike in end.ikes if ike.rekey}
+        for message in (*answers, *[flight.skeleton for flight in flights]):
+            if message is not None and message.response and (message.ike, message.message_id) in waiting:
+                live.update(message.nonces)
+    return live
+
+
+def _ranks(live: set[bytes], first: EndSkeleton, second: EndSkeleton, out: bytearray) -> dict[bytes, int]:
+    """Each nonce's place in the order; `out` gets which is a prefix of the next, and the SPIs' order if it decides."""
+    order = sorted(live)
+    out.append(len(order))
+    out += bytes([after.startswith(before) for before, after in pairwise(order)])
+    for size, nonce, spi in first.rivals:
+        for other_size, other_nonce, other_spi in second.rivals:
+            if size == other_size and nonce == other_nonce:
+                out.append(1 + (spi < other_spi))
+    return {nonce: place for place, nonce in enumerate(order, 1)}
+
+
+def _history(ends: tuple[End, End], names: dict[bytes, int]) -> bytes:
+    """Which Child SAs are being deleted by command, and which went without: what the checks look at."""
+    first, second = ends
+    doomed = first.doomed | second.doomed
+    out = bytearray()
+    for end in ends:
+        out += bytes([root in doomed for root in end.skeleton.children])
+    gone = [names.get(root, 0) for end in ends for root in end.skeleton.lost if root not in doomed]
+    return bytes(out) + bytes((len(gone), *gone))
+
+
+def _exact(state: State) -> bytes:
+    """Sessions, datagrams and bounds as they are."""
+    parts = [repr(end.session) for end in state.ends]
+    parts += sorted(flight.datagram.hex() for flight in state.flights)
+    return blake2b(repr((parts, state.left)).encode(), digest_size=OCTETS).digest()

@@ -1,0 +1,197 @@
+"""Steps of one end by the shipped `ikeref.sa.step`, every choice of nonces tried (Sections 2.1 to 2.3).
+
+A step is a function of the end and its input, so what was once done need not be done again: two states that differ in
+the other end only share it. Time stands still; a timer fires by having its deadline moved to now.
+"""
+
+from typing import NamedTuple
+
+from ikeref import sa
+from ikeref.crypto.free import FreeCrypto
+from ikeref.errors import Dropped, LocalProtocolError, ProtocolError
+from ikeref.policy.connections import Connection, Settings
+from ikeref.sa import Environment, Path, Session
+from ikeref.sa.step import Datagram, Tick
+from ikeref.sa.values import ChildRequest, DeleteIke, IkeRequest
+from ikeref_properties.explore import checks, skeleton
+from ikeref_properties.explore.draws import NONCE_OCTETS, Draws, Rivals, calendar
+from ikeref_properties.explore.values import Deviation, End, Flight
+from ikeref_properties.network import ADDRESS, ENDS, PEER
+
+NOW = 1.0
+"""The time, always. Seconds."""
+DUE = 0.5
+RETRY_TRIES = 2
+
+SETTINGS = Settings(nonce_octets=NONCE_OCTETS, retry_tries=RETRY_TRIES, keepalive_seconds=0.0)
+INCOMING = tuple(Path(ADDRESS[end], ADDRESS[PEER[end]]) for end in ENDS)
+
+Input = Datagram | sa.Command | Tick
+
+
+class Branch(NamedTuple):
+    """One outcome of a step."""
+
+    end: End
+    sent: tuple[Flight, ...]
+    outputs: tuple[sa.Output, ...]
+    deviation: Deviation | None
+
+
+class Local:
+    """Runs the steps of both ends, and remembers them."""
+
+    def __init__(self, connections: tuple[Connection, Connection], *, every_nonce: bool = True) -> None:
+        self._draws = (Draws(0), Draws(1))
+        self._environments = tuple(
+            Environment(FreeCrypto(), draws.random, draws.new_spi, SETTINGS, (policy,), calendar)
+            for draws, policy in zip(self._draws, connections)
+        )
+        self._every_nonce = every_nonce
+        self._memory: dict[tuple[int, type, object, Rivals], tuple[End, tuple[Branch, ...]]] = {}
+        self.steps = 0
+        """Steps of the code that were really made."""
+
+    def forget(self) -> None:
+        """Give memory back."""
+        self._memory.clear()
+
+    def branches(self, who: int, end: End, key: object, peer: End) -> tuple[Branch, ...]:
+        """What an input can lead to: nothing where it is not allowed. `key` says which input.
+
+        A key is the octets of a datagram, a command, or a timer's name with its place.
+        """
+        rivals = _rivals(end, peer, key) if self._every_nonce else Rivals()
+        memory = (id(end), type(key), key, rivals)
+        known = self._memory.get(memory)
+        if known is not None:
+            return known[1]
+        found = tuple(self._run(who, end, key, rivals))
+        self._memory[memory] = (end, found)
+        return found
+
+    def _run(self, who: int, end: End, key: object, rivals: Rivals) -> list[Branch]:
+        session = end.session
+        if session is None:
+            return []
+        what, session = _input(session, key, who)
+        draws, env = self._draws[who], self._environments[who]
+        found: list[Branch] = []
+        scripts: list[tuple[int, ...]] = [()]
+        while scripts:
+            script = scripts.pop()
+            draws.begin(end.drawn, script, rivals)
+            self.steps += 1
+            try:
+                step = sa.step(session, what, NOW, env)
+            except LocalProtocolError:
+                return []
+            except Dropped:
+                return [Branch(end, (), (), None)]
+            except Exception as error:  # whatever it is, it is a finding
+                if isinstance(error, ProtocolError):
+                    why = f"a ProtocolError gets out: {error}"
+                else:
+                    why = f"{type(error).__name__}: {error}"
+                return [Branch(end, (), (), Deviation("totality", why))]
+            for place in range(len(script), len(draws.choices)):
+                taken = (*script, *(0,) * (place - len(script)))
+                scripts += [(*taken, other) for other in range(draws.choices[place] - 1, 0, -1)]
+            found.append(_branch(who, end, key, session, step, draws.count))
+        return found
+
+
+def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int) -> Branch:
+    session, outputs = step
+    if session is not None and session.ikes:
+        session = _settle(session)
+    deviation = checks.step(before, outputs, session)
+    installed, roots = dict(end.plane), dict(end.roots)
+    deviation = deviation or checks.plane(outputs, session, installed, roots)
+    doomed, closing = end.doomed, end.closing
+    match key:
+        case sa.DeleteChild(spi_in=spi):
+            doomed |= {end.roots.get(spi, b"")}
+        case sa.DeleteIke():
+            closing = True
+        case _:
+            closing = closing or _persistent(before, session)
+    made = End(session, drawn, installed, roots, doomed, closing, EMPTY)
+    try:
+        made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing)
+    except TypeError as error:
+        deviation = deviation or Deviation("totality", str(error))
+    sent = tuple(
+        Flight(1 - who, output.datagram, skeleton.of_message(output.message))
+        for output in outputs
+        if type(output) is sa.Transmit and output.message is not None
+    )
+    return Branch(made, sent, outputs, deviation)
+
+
+EMPTY = skeleton.of_end(None, {}, {}, frozenset(), False)
+
+
+def _settle(session: Session) -> Session:
+    """How often a request was sent again only matters to giving up, which is an action of its own."""
+    if all(ike.outstanding is None or ike.outstanding.transmissions == 1 for ike in session.ikes):
+        return session
+    ikes = tuple(
+        ike._replace(outstanding=ike.outstanding._replace(transmissions=1)) if ike.outstanding is not None else ike
+        for ike in session.ikes
+    )
+    return session._replace(ikes=ikes)
+
+
+def _persistent(before: Session, after: Session | None) -> bool:
+    """Whether the last attempt of something failed, so that the IKE SA may be closed (Section 2.25)."""
+    for ike in before.ikes:
+        intent = ike.outstanding.intent if ike.outstanding is not None else None
+        if isinstance(intent, ChildRequest | IkeRequest) and intent.command.attempt >= RETRY_TRIES:
+            now = next((each for each in after.ikes if each.spi == ike.spi), None) if after is not None else None
+            if now is not None and (now.phase is sa.Phase.DELETING or any(type(c) is DeleteIke for c in now.queue)):
+                return True
+    return False
+
+
+def _input(session: Session, key: object, who: int) -> tuple[Input, Session]:
+    match key:
+        case bytes():
+            return Datagram(key, INCOMING[who]), session
+        case (str() as timer, int() as which):
+            return Tick(), _due(session, timer, which)
+        case command:
+            return command, session  # type: ignore[return-value]  # nothing else is a key
+
+
+def _due(session: Session, timer: str, which: int) -> Session:
+    """The session with one timer due."""
+    if timer == "retry":
+        retries = session.retries
+        return session._replace(
+            retries=(*retries[:which], retries[which]._replace(due=DUE), *retries[which + 1 :])
+        )
+    ike = session.ikes[which]
+    if timer in ("expire", "forget"):
+        ike = ike._replace(expires=DUE)
+    else:
+        exchange = ike.outstanding
+        assert exchange is not None
+        sent = SETTINGS.retransmit_tries + 1 if timer == "give up" else 1
+        ike = ike._replace(outstanding=exchange._replace(deadline=DUE, transmissions=sent))
+    return session._replace(ikes=(*session.ikes[:which], ike, *session.ikes[which + 1 :]))
+
+
+def _rivals(end: End, peer: End, key: object) -> Rivals:
+    """The nonces that one drawn now may be compared with."""
+    theirs, ours = peer.skeleton, end.skeleton
+    if not theirs.rivals:
+        return NOBODY
+    as_initiator = tuple((size, (nonce,), spi) for size, nonce, spi in theirs.rivals)
+    if not ours.rivals or type(key) is not bytes:
+        return Rivals(as_initiator, ())
+    sizes = {size for size, _, _ in ours.rivals} & {size for size, _, _ in theirs.rivals}
+    return Rivals(as_initiator, tuple(sorted({*ours.nonces, *theirs.nonces})) if sizes else ())
+
+
+NOBODY = Rivals()
