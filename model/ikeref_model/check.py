@@ -13,7 +13,7 @@ of these hold:
 `unknown` is a flaw.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import z3
@@ -37,86 +37,103 @@ class Checked(NamedTuple):
     dead: int
 
 
+Truth = Any
+"""A z3 term, or True or False where it is known already."""
+
+
 class _Bits:
-    """One state of the system as bits."""
+    """One state of the system as bits. Constants are folded, and terms are built by z3's C interface, which is
+    quick."""
 
     def __init__(self, system: System) -> None:
         self.context = z3.Context()
-        self.true = z3.BoolVal(True, self.context)
-        self.false = z3.BoolVal(False, self.context)
         self.domains = {each.name: each.domain for each in system.variables}
         self.bits: dict[str, list[Any]] = {}
-        self.cache: dict[tuple[str, frozenset[Value]], Any] = {}
+        self.cache: dict[tuple[str, frozenset[Value]], Truth] = {}
         self.legal: list[Any] = []
         for each in system.variables:
             width = (len(each.domain) - 1).bit_length()
             self.bits[each.name] = [z3.Bool(f"{each.name}#{bit}", self.context) for bit in range(width)]
             if len(each.domain) < 1 << width:
-                self.legal.append(z3.Or(*(self.code(each.name, number) for number in range(len(each.domain)))))
+                self.legal.append(self.either([self.code(each.name, number) for number in range(len(each.domain))]))
 
-    def code(self, variable: str, number: int) -> Any:
+    def both(self, terms: Iterable[Truth]) -> Truth:
+        """Conjunction."""
+        kept = []
+        for each in terms:
+            if each is False:
+                return False
+            if each is not True:
+                kept.append(each)
+        if len(kept) < 2:
+            return kept[0] if kept else True
+        array = (z3.Ast * len(kept))(*(each.as_ast() for each in kept))
+        return z3.BoolRef(z3.Z3_mk_and(self.context.ref(), len(kept), array), self.context)
+
+    def either(self, terms: Iterable[Truth]) -> Truth:
+        """Disjunction."""
+        kept = []
+        for each in terms:
+            if each is True:
+                return True
+            if each is not False:
+                kept.append(each)
+        if len(kept) < 2:
+            return kept[0] if kept else False
+        array = (z3.Ast * len(kept))(*(each.as_ast() for each in kept))
+        return z3.BoolRef(z3.Z3_mk_or(self.context.ref(), len(kept), array), self.context)
+
+    def negate(self, term: Truth) -> Truth:
+        """Negation."""
+        if isinstance(term, bool):
+            return not term
+        return z3.BoolRef(z3.Z3_mk_not(self.context.ref(), term.as_ast()), self.context)
+
+    def code(self, variable: str, number: int) -> Truth:
         """The variable has the value of that number."""
         bits = self.bits[variable]
-        return z3.And(*(bit if number >> place & 1 else z3.Not(bit) for place, bit in enumerate(bits)))
+        return self.both([bit if number >> place & 1 else self.negate(bit) for place, bit in enumerate(bits)])
 
-    def among(self, variable: str, values: frozenset[Value]) -> Any:
+    def among(self, variable: str, values: frozenset[Value]) -> Truth:
         """The variable has one of these values."""
-        domain = self.domains[variable]
-        wanted = [number for number, value in enumerate(domain) if value in values]
-        if len(wanted) == len(domain):
-            return self.true
-        if not wanted:
-            return self.false
-        key = (variable, frozenset(domain[number] for number in wanted))
+        key = (variable, values)
         if key not in self.cache:
-            self.cache[key] = z3.Or(*(self.code(variable, number) for number in wanted))
+            domain = self.domains[variable]
+            wanted = [number for number, value in enumerate(domain) if value in values]
+            full = len(wanted) == len(domain)
+            self.cache[key] = full or self.either([self.code(variable, number) for number in wanted])
         return self.cache[key]
 
-    def holds(self, term: Term) -> Any:
-        """A term about the state."""
+    def holds(self, term: Term, assign: Mapping[str, Right] | None = None) -> Truth:
+        """A term about the state, or about the state after the assignments."""
         match term:
             case Is(variable, values):
-                return self.among(variable, frozenset(values))
+                return self.will(variable, frozenset(values), assign or {})
             case Not(inner):
-                return z3.Not(self.holds(inner))
+                return self.negate(self.holds(inner, assign))
             case All(terms):
-                return z3.And(*(self.holds(each) for each in terms), self.true)
+                return self.both([self.holds(each, assign) for each in terms])
             case Some(terms):
-                return z3.Or(*(self.holds(each) for each in terms), self.false)
+                return self.either([self.holds(each, assign) for each in terms])
             case _:
                 raise Flawed(f"not a term of a composed system: {term}")
 
-    def will(self, variable: str, values: frozenset[Value], assign: Mapping[str, Right]) -> Any:
+    def will(self, variable: str, values: frozenset[Value], assign: Mapping[str, Right]) -> Truth:
         """After the assignments the variable has one of these values."""
         if variable not in assign:
             return self.among(variable, values)
-        return self._right(assign[variable], values)
+        return self.right(assign[variable], values)
 
-    def _right(self, right: Right, values: frozenset[Value]) -> Any:
+    def right(self, right: Right, values: frozenset[Value]) -> Truth:
+        """That a right-hand side has one of these values."""
         match right:
             case Copy(source):
                 return self.among(source, values)
             case If(condition, then, otherwise):
-                test = self.holds(condition)
-                return z3.Or(
-                    z3.And(test, self._right(then, values)), z3.And(z3.Not(test), self._right(otherwise, values))
-                )
+                test, one, two = self.holds(condition), self.right(then, values), self.right(otherwise, values)
+                return self.either([self.both([test, one]), self.both([self.negate(test), two])])
             case value:
-                return self.true if value in values else self.false
-
-    def will_hold(self, term: Term, assign: Mapping[str, Right]) -> Any:
-        """After the assignments the term holds."""
-        match term:
-            case Is(variable, values):
-                return self.will(variable, frozenset(values), assign)
-            case Not(inner):
-                return z3.Not(self.will_hold(inner, assign))
-            case All(terms):
-                return z3.And(*(self.will_hold(each, assign) for each in terms), self.true)
-            case Some(terms):
-                return z3.Or(*(self.will_hold(each, assign) for each in terms), self.false)
-            case _:
-                raise Flawed(f"not a term of a composed system: {term}")
+                return value in values
 
 
 def check(system: System, safe: Term, clauses: Clauses, dead: frozenset[str] = frozenset()) -> Checked:
@@ -137,9 +154,13 @@ def check(system: System, safe: Term, clauses: Clauses, dead: frozenset[str] = f
     solver.add(*bits.legal)
     literals = [[(variable, frozenset(values)) for variable, values in clause] for clause in clauses]
     for cube in literals:
-        solver.add(z3.Not(z3.And(*(bits.among(variable, values) for variable, values in cube))))
+        excluded = bits.negate(bits.both([bits.among(variable, values) for variable, values in cube]))
+        if excluded is False:
+            raise Flawed("sense: a clause excludes everything")
+        if excluded is not True:
+            solver.add(excluded)
     # Safety
-    if _possible(solver, z3.Not(bits.holds(safe))):
+    if _possible(solver, bits.negate(bits.holds(safe))):
         raise Flawed("safety: the clauses do not imply the property")
     # Consecution and sense
     for step in system.steps:
@@ -158,26 +179,29 @@ def _step(
     dead: frozenset[str],
 ) -> None:
     assign = dict(step.assign)
-    solver.push()
-    solver.add(bits.holds(step.guard))
-    possible = _possible(solver)
+    guard = bits.holds(step.guard)
+    possible = _possible(solver, guard)
     if possible == (step.name in dead):
         raise Flawed(f"sense: step {step.name} is {'possible' if possible else 'impossible'} under the invariant")
-    if possible:
-        broken = []
-        for clause in literals:
-            if any(variable in assign for variable, _ in clause):
-                after = [bits.will(variable, values, assign) for variable, values in clause]
-                if not any(each.eq(bits.false) for each in after):
-                    broken.append(z3.And(*after))
-        if broken and _possible(solver, z3.Or(*broken)):
-            raise Flawed(f"consecution: step {step.name} leads out of the invariant")
-    solver.pop()
+    if not possible:
+        return
+    after: dict[tuple[str, frozenset[Value]], Truth] = {}
+    broken = []
+    for clause in literals:
+        if any(variable in assign for variable, _ in clause):
+            for literal in clause:
+                if literal not in after:
+                    after[literal] = bits.will(*literal, assign)
+            broken.append(bits.both([after[literal] for literal in clause]))
+    if _possible(solver, guard, bits.either(broken)):
+        raise Flawed(f"consecution: step {step.name} leads out of the invariant")
 
 
-def _possible(solver: Any, *terms: Any) -> bool:
+def _possible(solver: Any, *terms: Truth) -> bool:
+    if any(each is False for each in terms):
+        return False
     solver.push()
-    solver.add(*terms)
+    solver.add(*(each for each in terms if each is not True))
     answer = solver.check()
     solver.pop()
     if answer == z3.unknown:

@@ -179,6 +179,41 @@ def invariant(system: System, safe: Term, *, guess: Iterable[Clause] = (), limit
     return Invariant(tuple(search.clauses), reachable.count)
 
 
+def shrink(system: System, safe: Term, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+    """A subset of the clauses that is inductive by itself and implies `safe`: what the unsatisfiable cores name."""
+    listed = list(clauses)
+    search = _Search(system, safe)
+    context = search.at.context
+    names = [z3.Bool(f"clause{number}", context) for number in range(len(listed))]
+    terms = [clause_term(each) for each in listed]
+    reads = [variables_of(each) for each in terms]
+    for name, term in zip(names, terms, strict=True):
+        search.solver.add(z3.Implies(name, search.at.term(term)))
+    place = {str(name): number for number, name in enumerate(names)}
+
+    def core(*goal: Any) -> set[int]:
+        search.solver.push()
+        search.solver.add(*goal)
+        if decide(search.solver, *names):
+            raise ValueError("the clauses are not inductive")
+        found = {place[str(each)] for each in search.solver.unsat_core()}
+        search.solver.pop()
+        return found
+
+    needed: set[int] = set()
+    new = core(z3.Not(search.at.term(safe)))
+    while new:
+        needed |= new
+        asked, new = new, set()
+        for number, guard in enumerate(search.guards):
+            after, written = search.after[number], search.written[number]
+            broken = [z3.Not(after.term(terms[each])) for each in asked if reads[each] & written]
+            if broken:
+                new |= core(guard, z3.Or(*broken))
+        new -= needed
+    return tuple(listed[each] for each in sorted(needed))
+
+
 def dead_steps(system: System, clauses: Iterable[Clause]) -> tuple[str, ...]:
     """The steps that are possible in no state that satisfies the clauses."""
     search = _Search(system, All(()))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ikeref_model.check import Flawed, check, replay
 from ikeref_model.explore import Schedule, explore
-from ikeref_model.prove import Clause, bounded, dead_steps, invariant
+from ikeref_model.prove import Clause, bounded, dead_steps, invariant, shrink
 from ikeref_model.rows import Row
 from ikeref_model.system import System
 from ikeref_model.tables import ROWS
@@ -37,6 +37,7 @@ def certificate(statement: Statement, rows: tuple[Row, ...] = ROWS) -> dict[str,
         violation = explore(system, no(safe)).violation
         assert violation is not None
         return violation
+    found = found._replace(clauses=shrink(system, safe, found.clauses))
     witnesses = {}
     for name, goal in statement.witnesses:
         schedule = bounded(system, goal, 4) if not found.states else explore(system, goal).violation
