@@ -1,15 +1,51 @@
 """`ikeref`: the commands, and what becomes of errors."""
 
+import os
 import sys
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 from ikeref import __version__
-from ikeref.cli.decode.command import decode
-from ikeref.cli.live.command import connect, serve
-from ikeref.cli.tour.command import tour
+
+
+class Entry(NamedTuple):
+    """A command, and where its function is: only the one that is called for is imported, for some take their time."""
+
+    name: str
+    module: str
+
+
+COMMANDS: Final = (
+    Entry("tour", "ikeref.cli.tour.command"),
+    Entry("check", "ikeref.cli.check"),
+    Entry("decode", "ikeref.cli.decode.command"),
+    Entry("serve", "ikeref.cli.live.command"),
+    Entry("connect", "ikeref.cli.live.command"),
+)
+
+
+class Commands(TyperGroup):
+    """The commands of the table above. (Typer has types for contexts and commands that only it can name.)"""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        del ctx
+        for entry in COMMANDS:
+            if entry.name == cmd_name:
+                single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+                single.command(entry.name)(getattr(import_module(entry.module), entry.name))
+                return typer.main.get_command(single)
+        return None
+
 
 app = typer.Typer(
+    cls=Commands,
     name="ikeref",
     help="IKEv2 (RFC 7296) to execute, prove and test against.",
     no_args_is_help=True,
@@ -32,16 +68,11 @@ def _root(
     del version
 
 
-app.command("tour")(tour)
-app.command("decode")(decode)
-app.command("serve")(serve)
-app.command("connect")(connect)
-
-
 def main() -> None:
     """The entry point of the package."""
     try:
         app()
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has gone; nothing more must be written, not even on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -60,7 +60,7 @@ def serve(
 def connect(
     configuration: Config,
     name: Annotated[
-        str | None, Argument(metavar="[NAME]", help="Which connection, where the configuration has several.")
+        str | None, Argument(metavar="NAME", help="Which connection, where the configuration has several.")
     ] = None,
     do: Do = None,
     keylog: KeyLogFolder = None,
