@@ -11,7 +11,7 @@ from ikeref.policy.identities import Identity
 from ikeref.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, name
 from ikeref.sa import child
 from ikeref.sa.compose import first_error, maybe, notification, one
-from ikeref.sa.outputs import Established
+from ikeref.sa.outputs import Established, InitialContact
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report
 from ikeref.wire import AUTH, CERT, CERTREQ, SA, IDi, IDr, Message, N, Payload, encode_id
@@ -98,6 +98,19 @@ def certificate_requests(connection: Connection) -> tuple[CERTREQ, ...]:
     return (CERTREQ(CertEncoding.X509_SIGNATURE, hashes),)
 
 
+def _initial_contact(turn: Turn, peer: Identity | None) -> tuple[Payload, ...]:
+    """INITIAL_CONTACT, only ever in the first IKE_AUTH message of its sender (7296-2.4-03, 7296-2.4-06)."""
+    if peer is None or not turn.connection.initial_contact or turn.env.knows(turn.connection.local_id, peer):
+        return ()
+    return (N(NotifyType.INITIAL_CONTACT),)
+
+
+def _heed_initial_contact(turn: Turn, peer: Identity, payloads: tuple[Payload, ...]) -> None:
+    """Only once the peer is authenticated, and for the same identities alone (7296-2.4-02, 7296-2.4-04)."""
+    if notification(payloads, NotifyType.INITIAL_CONTACT) is not None:
+        turn.outputs.append(InitialContact(turn.connection.local_id, peer))
+
+
 # Initiator
 
 
@@ -121,9 +134,10 @@ def start(turn: Turn, ike: IkeSa) -> None:
         *proof,
         *certificate_requests(connection),
         *identity[1:],
+        *_initial_contact(turn, connection.remote_id),
         *offer,
     )
-    turn.request(ike._replace(phase=Phase.AUTH_SENT), ExchangeType.IKE_AUTH, payloads, intent)
+    turn.request(ike, ExchangeType.IKE_AUTH, payloads, intent)
 
 
 def _first_child(connection: Connection, handshake: Handshake) -> ChildConfig | None:
@@ -171,6 +185,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Authentic
     # State
     turn.authenticated(identity)
     ike = _established(turn, ike, identity)
+    _heed_initial_contact(turn, identity, payloads)
     if intent.child is not None:
         child.first_answer(turn, ike, handshake, intent, payloads)
     _create_further_children(turn, intent.child)
@@ -211,8 +226,9 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     turn.authenticated(identity)
     local = turn.connection.local_id
     # Reply
-    proof = (IDr(local.id_type, local.data), *proof)
+    proof = (IDr(local.id_type, local.data), *proof, *_initial_contact(turn, identity))
     ike = _established(turn, ike, identity)
+    _heed_initial_contact(turn, identity, payloads)
     if maybe(payloads, SA, "1.2") is None:
         return Reply(proof)
     saved, count = turn.session(), len(turn.outputs)

@@ -134,6 +134,7 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
     # State
     turn.outputs.append(Received(message, path))
     ike = ike._replace(
+        phase=Phase.AUTH_SENT,
         spi_r=message.spi_r,
         path=_encapsulated(ike.path, turn.connection) if moves else ike.path,
         suite=suite,

@@ -198,14 +198,14 @@ class Turn:
         flags = FLAG_INITIATOR if ike.initiator else 0
         message = Message(ike.spi_i, ike.spi_r, exchange_type, flags, ike.next_request, payloads)
         datagram = self.seal(ike, message)
-        return self.send_request(ike._replace(sealed=ike.sealed + 1), message, datagram, intent)
+        return self.send_request(ike, message, datagram, intent, sealed=ike.sealed + 1)
 
-    def send_request(self, ike: IkeSa, message: Message, datagram: bytes, intent: Intent) -> IkeSa:
-        """Send a request and remember it until its response comes."""
+    def send_request(self, ike: IkeSa, message: Message, datagram: bytes, intent: Intent, sealed: int = 0) -> IkeSa:
+        """Send a request and remember it until its response comes; `sealed` messages are protected by now."""
         settings = self.env.settings
         deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
         exchange = Exchange(message.message_id, message, datagram, intent, deadline)
-        ike = ike._replace(outstanding=exchange, next_request=message.message_id + 1, sent=self.now)
+        ike = ike._replace(outstanding=exchange, next_request=message.message_id + 1, sealed=sealed, sent=self.now)
         self.transmit(ike.path, datagram, message)
         return self.put(ike)
 
