@@ -72,6 +72,9 @@ _ENCODERS: Final[dict[type[Any], tuple[int, Callable[[Any], bytes]]]] = {
     Unknown: (0, encode_opaque),
 }
 
+_NAMING_NEXT: Final = (0, 46, 53)
+"""What `_ENCODERS` gives for those classes that have a Next Payload of their own."""
+
 
 def decode_payloads(first_type: int, octets: bytes, offset: int = 0) -> tuple[Payload, ...]:
     """The payloads inside SK: `octets` is the plaintext without padding, `offset` where it stands in the message.
@@ -175,7 +178,7 @@ def encode_payloads(payloads: tuple[Payload, ...]) -> bytes:
 
 
 def encode_chain(payloads: tuple[Payload, ...]) -> list[bytes]:
-    """The octets of `payloads`, headers and bodies in turn; Next Payload and Payload Length are derived. Section 3.2.
+    """The octets of each of `payloads`, header and body; Next Payload and Payload Length are derived. Section 3.2.
 
     Errors: `LocalProtocolError` when SK or SKF is not the last; struct.error or OverflowError for a value out of range.
     """
@@ -183,16 +186,16 @@ def encode_chain(payloads: tuple[Payload, ...]) -> list[bytes]:
     following = 0
     for payload in reversed(payloads):
         kind, encoder = _ENCODERS[type(payload)]
-        if kind in _CLOSING and isinstance(payload, (SK, SKF)):
-            if parts:
-                raise LocalProtocolError("only the last payload may be encrypted", section="3.14", field="SK")
-            following = payload.next_payload
-        elif isinstance(payload, Unknown):
-            kind = payload.type
-            following = following if parts else payload.next_payload
+        if kind in _NAMING_NEXT:
+            if isinstance(payload, Unknown):
+                kind = payload.type
+                following = following if parts else payload.next_payload
+            elif isinstance(payload, (SK, SKF)):
+                if parts:
+                    raise LocalProtocolError("only the last payload may be encrypted", section="3.14", field="SK")
+                following = payload.next_payload
         body = encoder(payload)
-        parts.append(body)
-        parts.append(pack_generic(following, payload.flags, GENERIC_SIZE + len(body)))
+        parts.append(pack_generic(following, payload.flags, GENERIC_SIZE + len(body)) + body)
         following = kind
     parts.reverse()
     return parts

@@ -11,6 +11,7 @@ _TRANSFORM: Final = struct.Struct(">BBHBBH")
 _ATTRIBUTE: Final = struct.Struct(">HH")
 _unpack_proposal: Final = _PROPOSAL.unpack_from
 _unpack_transform: Final = _TRANSFORM.unpack_from
+_pack_transform: Final = _TRANSFORM.pack
 _unpack_attribute: Final = _ATTRIBUTE.unpack_from
 
 _LAST: Final = 0
@@ -281,10 +282,12 @@ def _encode_transforms(transforms: tuple[Transform, ...]) -> bytes:
     left = len(transforms)
     for kind, number, attributes, reserved, reserved2 in transforms:
         left -= 1
-        body = b"".join([_encode_attribute(attribute) for attribute in attributes]) if attributes else b""
         last = _MORE_TRANSFORMS if left else _LAST
-        parts.append(_TRANSFORM.pack(last, reserved, 8 + len(body), kind, reserved2, number))
-        parts.append(body)
+        if attributes:
+            body = b"".join([_encode_attribute(attribute) for attribute in attributes])
+            parts.append(_pack_transform(last, reserved, 8 + len(body), kind, reserved2, number) + body)
+        else:
+            parts.append(_pack_transform(last, reserved, 8, kind, reserved2, number))
     return b"".join(parts)
 
 
