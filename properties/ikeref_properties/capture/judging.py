@@ -1,0 +1,315 @@
+"""A step of one end as an observation for the model, and what the rows make of it (Sections 1.2 to 1.4, 2.25).
+
+Of the SAs of an end a capture shows nothing, so the observations leave the changes out. Where the rows that fit the
+situation say SHOULD, or the RFC is silent, another answer is a departure: it is noted, and the history goes on as the
+row says that allows such an answer elsewhere.
+"""
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Final
+
+from ikeref_model.endpoint_state import ChildRecord, Endpoint, scopes
+from ikeref_model.events import (
+    Asked,
+    Change,
+    Command,
+    Direction,
+    Established,
+    Installed,
+    Kind,
+    Observation,
+    Outcome,
+    Position,
+    Reply,
+    Request,
+    Response,
+    Sent,
+)
+from ikeref_model.monitor import Accepted, Candidate, Match, advance
+from ikeref_model.rows import Answer, Row
+from ikeref_model.state import Child, Ike
+from ikeref_model.tables import ROWS
+from ikeref_model.terms import TRUE, holds
+
+from ikeref.registry import NotifyType
+from ikeref_properties.capture import meaning
+from ikeref_properties.capture.opening import State
+from ikeref_properties.capture.sessions import Exchange, Side
+
+Facts = tuple[tuple[str, bool], ...]
+Key = tuple[str, str, int, int]
+
+_BINDING: Final = ("MUST", "implied")
+"""Levels of rows from which nobody may depart; the others say SHOULD or MAY, or that the RFC is silent."""
+_REFUSALS: Final = (
+    Outcome.REFUSED,
+    Outcome.NO_ADDITIONAL_SAS,
+    Outcome.INVALID_KE_PAYLOAD,
+    Outcome.TEMPORARY_FAILURE,
+    Outcome.INVALID_SYNTAX,
+)
+_POSSIBLE: Final[dict[Kind, tuple[Outcome, ...]]] = {
+    Kind.IKE_SA_INIT: (Outcome.OK, Outcome.COOKIE, Outcome.INVALID_KE_PAYLOAD, Outcome.REFUSED),
+    Kind.IKE_AUTH: (Outcome.OK, Outcome.REFUSED, Outcome.AUTHENTICATION_FAILED, Outcome.INVALID_SYNTAX),
+    Kind.CREATE_CHILD: (Outcome.OK, *_REFUSALS),
+    Kind.REKEY_CHILD: (Outcome.OK, Outcome.CHILD_SA_NOT_FOUND, *_REFUSALS),
+    Kind.REKEY_IKE: (Outcome.OK, *_REFUSALS),
+    Kind.DELETE_CHILD: (Outcome.OK, Outcome.EMPTY, Outcome.INVALID_SYNTAX),
+    Kind.DELETE_IKE: (Outcome.EMPTY, Outcome.INVALID_SYNTAX),
+    Kind.LIVENESS: (Outcome.OK, Outcome.INVALID_SYNTAX),
+}
+"""What may have been said in a response that the capture lacks."""
+_FATAL_REPORTS: Final = (
+    NotifyType.AUTHENTICATION_FAILED,
+    NotifyType.INVALID_SYNTAX,
+    NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD,
+)
+"""Errors that end the IKE SA without a Delete, in a request right after IKE_AUTH (Section 2.21.2)."""
+
+
+class Event(Enum):
+    """What an end does unseen."""
+
+    SEND = auto()
+    RECEIVE = auto()
+    HANDLE = auto()
+
+
+class Ruling(Enum):
+    """The rows have nothing to say."""
+
+    SAME = auto()
+    """It changes nothing that the rows know: a round of IKE_AUTH, an extension's exchange."""
+    LOOSE = auto()
+    """From here on the IKE SA does what the rows don't have."""
+
+
+class Judge:
+    """Asks the model, and remembers the answers."""
+
+    def __init__(self, side: Side, queues: dict[tuple[str, Side], list[Exchange]]) -> None:
+        self.side = side
+        self.queues = queues
+        self.taken: dict[tuple[Event, Key], dict[Endpoint, tuple[Match, ...]]] = {}
+        """The rows of one explanation of each step, by the state that it leads to."""
+        self.reasons: dict[tuple[Event, Key], dict[str, Candidate]] = {}
+        """Why rows did not fit."""
+        self.departures: dict[tuple[Event, Key], tuple[Match, ...]] = {}
+        self.relaxed: Key | None = None
+        """The exchange in which departures are let pass."""
+        self._known: dict[tuple[object, ...], tuple[Endpoint | Ruling, ...]] = {}
+
+    def rule(
+        self, state: Endpoint, wild: bool, event: Event, exchange: Exchange, before: Exchange | None
+    ) -> tuple[Endpoint | Ruling, ...]:
+        """The states that a step leads to. `before`: the exchange whose response arrives in the same step."""
+        relaxed = self.relaxed == exchange.key
+        key = (state, wild, event, exchange.key, before is not None, relaxed)
+        if key not in self._known:
+            self._known[key] = tuple(dict.fromkeys(self._rule(state, wild, event, exchange, before, relaxed)))
+        return self._known[key]
+
+    def _rule(
+        self, state: Endpoint, wild: bool, event: Event, exchange: Exchange, before: Exchange | None, relaxed: bool
+    ) -> Iterator[Endpoint | Ruling]:
+        if event is Event.SEND and before is not None and _silent(before) is not None:
+            return
+        silent = _silent(exchange)
+        if event is Event.SEND:
+            first = self._opens_authentication(exchange)
+            if first:
+                silent = None
+            elif exchange.kind is Kind.IKE_AUTH:
+                silent = Ruling.SAME
+        if silent is not None:
+            if before is None:
+                yield silent
+            return
+        if event is Event.SEND and exchange.kind is Kind.IKE_SA_INIT and exchange.round and before is None:
+            return
+        for observation in self._observations(event, exchange, before):
+            for start in _starts(state, wild, exchange):
+                yield from self._ask(start, observation, event, exchange, relaxed)
+
+    def _ask(
+        self, state: Endpoint, observation: Observation, event: Event, exchange: Exchange, relaxed: bool
+    ) -> Iterator[Endpoint]:
+        key = (event, exchange.key)
+        result = advance(frozenset((state,)), observation)
+        if isinstance(result, Accepted):
+            for after in result.states:
+                self.taken.setdefault(key, {}).setdefault(after, result.matches)
+            yield from result.states
+            return
+        reasons = self.reasons.setdefault(key, {})
+        for each in result.candidates:
+            reasons.setdefault(each.row, each)
+        if relaxed:
+            for fitting, after in _departing(state, observation):
+                self.departures.setdefault(key, fitting)
+                yield from after
+
+    def _opens_authentication(self, exchange: Exchange) -> bool:
+        """Whether it is the first request after IKE_SA_INIT, be it IKE_AUTH or IKE_INTERMEDIATE."""
+        queue = self.queues[exchange.sa.name, exchange.requester]
+        later = [each for each in queue if each.kind is not Kind.IKE_SA_INIT]
+        return 0 < len(later) < len(queue) and later[0] is exchange and exchange.message_id == 1
+
+    def _observations(self, event: Event, exchange: Exchange, before: Exchange | None) -> Iterator[Observation]:
+        """The step as the model may have to see it: several where the capture lacks something."""
+        sa = exchange.sa.name
+        names = _names(exchange)
+        match event:
+            case Event.SEND:
+                opens = self._opens_authentication(exchange)
+                kind = Kind.IKE_AUTH if opens else exchange.kind
+                assert kind is not None
+                asked: tuple[Sent, ...] = (Asked(kind, _asked(exchange)),)
+                if before is None:
+                    yield Observation(sa, Command(kind), asked, visible=False)
+                    return
+                for response in self._responses(before):
+                    facts = self._facts_of_response(before)
+                    yield Observation(sa, response, asked, _names(before), facts, visible=False)
+            case Event.RECEIVE:
+                for response in self._responses(exchange):
+                    yield Observation(sa, response, (), names, self._facts_of_response(exchange), visible=False)
+            case Event.HANDLE:
+                assert exchange.kind is not None
+                request = Request(exchange.kind, exchange.subjects, Position.FRESH)
+                for facts in _facts_of_request(exchange):
+                    for sent in _replies(exchange):
+                        yield Observation(sa, request, sent, names, facts, visible=False)
+
+    def _responses(self, exchange: Exchange) -> Iterator[Response]:
+        kind = exchange.kind
+        assert kind is not None
+        if exchange.outcome is not None:
+            yield Response(kind, exchange.outcome, exchange.answered)
+            return
+        for outcome in _POSSIBLE[kind]:
+            yield Response(kind, outcome)
+
+    def _facts_of_response(self, exchange: Exchange) -> Facts:
+        """Whose nonce is the lowest, if the peer's exchange that may have crossed is the only one (Section 2.8.1)."""
+        if exchange.kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE) or exchange.outcome is not Outcome.OK:
+            return ()
+        theirs = [
+            each
+            for each in self.queues[exchange.sa.name, self.side.other]
+            if each.kind is exchange.kind and each.subjects == exchange.subjects and each.outcome is Outcome.OK
+        ]
+        if len(theirs) != 1:
+            return ()
+        mine, other = _nonces(exchange), _nonces(theirs[0])
+        return (("lowest_is_mine", min(mine) < min(other)),) if mine and other and min(mine) != min(other) else ()
+
+
+def _silent(exchange: Exchange) -> Ruling | None:
+    """What the rows can't say anything about."""
+    response = exchange.response
+    if exchange.abandoned or (response is not None and meaning.eap_failed(response.message)):
+        return Ruling.LOOSE
+    if any(each.startswith("multiple key exchanges") for each in exchange.extensions):
+        return Ruling.LOOSE
+    return Ruling.SAME if exchange.kind is None or not exchange.final else None
+
+
+def _starts(state: Endpoint, wild: bool, exchange: Exchange) -> Iterator[Endpoint]:
+    """The state, and if Child SAs may be there that the capture does not tell of, also with those that are named."""
+    yield state
+    missing = [name for name in exchange.subjects if state.child(name).state == Child.ABSENT]
+    if wild and missing:
+        for name in missing:
+            record = ChildRecord(name, Child.OPEN, True, True, False, frozenset((exchange.sa.name,)))
+            state = state.with_child(record)
+        yield state
+
+
+def _names(exchange: Exchange) -> tuple[Change, ...]:
+    """The names of the SAs that an exchange may bring into being."""
+    found: tuple[Change, ...] = ()
+    if exchange.born:
+        found += (Installed(exchange.born, Direction.IN), Installed(exchange.born, Direction.OUT))
+    if exchange.heir:
+        found += (Established(exchange.heir),)
+    return found
+
+
+def _asked(exchange: Exchange) -> tuple[str, ...]:
+    return (exchange.born,) if exchange.kind is Kind.CREATE_CHILD and exchange.born else exchange.subjects
+
+
+def _replies(exchange: Exchange) -> Iterator[tuple[Sent, ...]]:
+    kind = exchange.kind
+    assert kind is not None
+    if exchange.outcome is not None:
+        yield (Reply(exchange.outcome, exchange.answered),)
+        return
+    for outcome in _POSSIBLE[kind]:
+        yield (Reply(outcome),)
+    yield ()
+
+
+def _facts_of_request(exchange: Exchange) -> Iterator[Facts]:
+    """What is known of a request besides: whether it is malformed, and whether it reports a failed IKE_AUTH."""
+    request, response = exchange.request, exchange.response
+    if request is not None and request.seen.state is State.MALFORMED:
+        yield (("malformed", True), ("critical", request.seen.critical))
+        return
+    yield ()
+    found = meaning.errors(request.message) if request is not None else ()
+    if exchange.kind is Kind.LIVENESS and any(each in _FATAL_REPORTS for each in found):
+        yield (("reports_failure", True),)
+    answer = meaning.errors(response.message) if response is not None else ()
+    if NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD in answer:
+        yield (("malformed", True), ("critical", True))
+    elif NotifyType.INVALID_SYNTAX in answer:
+        yield (("malformed", True), ("critical", False))
+
+
+def _nonces(exchange: Exchange) -> tuple[bytes, ...]:
+    found = [meaning.nonce(each.message) for each in (exchange.request, exchange.response) if each is not None]
+    return tuple(each for each in found if each is not None)
+
+
+def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tuple[Match, ...], frozenset[Endpoint]]]:
+    """The rows that fit a request and were not followed, and the states after the answer all the same."""
+    event = observation.event
+    if not isinstance(event, Request) or not observation.sent:
+        return
+    answer = observation.sent[0]
+    assert isinstance(answer, Reply)
+    child = event.children[0] if event.children else ""
+    rows = [row for row in ROWS if row.on.what == "request" and event.kind in row.on.kinds]
+    rows = [row for row in rows if row.on.position is Position.FRESH]
+    view = scopes(state, observation.sa, child, dict.fromkeys(_FACT_NAMES, False) | dict(observation.facts))
+    fitting = [row for row in rows if holds(row.condition(), view.read, view.children())]
+    if not fitting or any(row.level in _BINDING for row in fitting):
+        return
+    wanted = Answer("reply", answer.outcome)
+    allowing = tuple(_anywhere(row) for row in rows if wanted in row.answers)
+    answering = tuple(_anywhere(row)._replace(answers=frozenset((wanted,))) for row in fitting)
+    for candidates in (allowing, answering):
+        result = advance(frozenset((state,)), observation, candidates)
+        if isinstance(result, Accepted):
+            yield tuple(Match(row, child) for row in fitting), result.states
+            return
+
+
+_FACT_NAMES: Final = (
+    "verifies",
+    "malformed",
+    "critical",
+    "forgotten",
+    "reports_failure",
+    "lowest_is_mine",
+    "group_offered",
+)
+
+
+def _anywhere(row: Row) -> Row:
+    """The row in whatever state."""
+    states = tuple(Ike) if row.component == "ike" else tuple(Child)
+    return row._replace(source=tuple(str(each) for each in states), guard=TRUE)
