@@ -15,9 +15,10 @@ from ikeref.crypto import Provider
 from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, RemoteProtocolError
 from ikeref.policy import choice
 from ikeref.policy.connections import Connection, Settings
+from ikeref.policy.identities import Identity
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
 from ikeref.sa import nat
-from ikeref.sa.outputs import Audit, Output, Transmit
+from ikeref.sa.outputs import Audit, InitialContact, Output, Transmit
 from ikeref.sa.timers import NEVER
 from ikeref.sa.values import Path, Phase, Session
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, VERSION, Header, Message, N
@@ -45,7 +46,9 @@ class Endpoint:
         for connection in connections:
             _check_supported(connection, crypto)
         self.settings = settings or Settings()
-        self.environment = sa.Environment(crypto, random, self._new_spi, self.settings, connections, calendar)
+        self.environment = sa.Environment(
+            crypto, random, self._new_spi, self.settings, connections, calendar, self._knows
+        )
         self.sessions: dict[int, Session] = {}
         """By a number that stays the same through rekeys of the IKE SA."""
         self.half_open = 0
@@ -115,7 +118,11 @@ class Endpoint:
         number = self._by_spi.get(header.spi_r if header.flags & FLAG_INITIATOR else header.spi_i)
         if number is not None and header.version >> 4 == VERSION >> 4:
             session = self.sessions[number]
-            return self._keep(number, session, sa.step(session, sa.Datagram(datagram, path), now, self.environment))
+            step = sa.step(session, sa.Datagram(datagram, path), now, self.environment)
+            outputs = self._keep(number, session, step)
+            if header.exchange_type == ExchangeType.IKE_AUTH:
+                return outputs + self._forget_stale(number, outputs, now)
+            return outputs
         if header.flags & FLAG_RESPONSE:
             raise Dropped("a response to nobody", section="2.21.4")  # 7296-2.21.4-02
         try:
@@ -224,6 +231,25 @@ class Endpoint:
             self._due[number] = due
             heapq.heappush(self._deadlines, (due, number))
         return step.outputs
+
+    def _forget_stale(self, number: int, outputs: tuple[Output, ...], now: float) -> tuple[Output, ...]:
+        """End what is left between the identities of an INITIAL_CONTACT (7296-2.4-04)."""
+        ended: list[Output] = []
+        for contact in outputs:
+            if type(contact) is InitialContact:
+                for other in self._between(contact.local, contact.peer):
+                    if other != number:
+                        session = self.sessions[other]
+                        step = sa.abandon(session, "INITIAL_CONTACT: the peer has lost it", now, self.environment)
+                        ended += self._keep(other, session, step)
+        return tuple(ended)
+
+    def _between(self, local: Identity, peer: Identity) -> list[int]:
+        """The sessions between two identities."""
+        return [n for n, s in self.sessions.items() if s.peer == peer and s.connection.local_id == local]
+
+    def _knows(self, local: Identity, peer: Identity) -> bool:
+        return bool(self._between(local, peer))
 
     def _index(self, number: int, spis: tuple[bytes, ...]) -> None:
         """Let a session be found by these SPIs, and no others."""

@@ -2,7 +2,7 @@
 
 Three kinds, and only three:
 
-* `LocalProtocolError`: the caller asked for something that the protocol does not allow here. Nothing was sent or changed.
+* `LocalProtocolError`: the caller asked for what the protocol does not allow here. Nothing was sent or changed.
 * `RemoteProtocolError`: the peer broke a rule. Each subclass bears the name of the Notify that reports it.
 * `Dropped`: to be discarded in silence (a bad ICV, an unknown SPI, Section 2.21.4).
 """
@@ -48,9 +48,7 @@ class RemoteProtocolError(ProtocolError):
 
     notify: NotifyType = NotifyType.INVALID_SYNTAX
 
-    def __init__(
-        self, reason: str, *, section: str = "", offset: int = -1, field: str = "", data: bytes = b""
-    ) -> None:
+    def __init__(self, reason: str, *, section: str = "", offset: int = -1, field: str = "", data: bytes = b"") -> None:
         super().__init__(reason, section=section, offset=offset, field=field)
         self.data = data
 

@@ -193,6 +193,7 @@ def _connection(name: str, table: _Table, base: Path) -> Connection:
         remote_port=int(table.number("remote_port", 500, 1, 65535)),
         remote_nat_port=int(table.number("remote_nat_port", 4500, 1, 65535)),
         childless=table.flag("childless", False),
+        initial_contact=table.flag("initial_contact", False),
         force_encapsulation=table.flag("force_encapsulation", False),
     )
     if not connection.children and not connection.childless:

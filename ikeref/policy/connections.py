@@ -60,6 +60,10 @@ class Connection:
     remote_nat_port: int = 4500
     childless: bool = False
     """Create the IKE SA without a first Child SA where the peer supports it (RFC 6023)."""
+    initial_contact: bool = False
+    """Say INITIAL_CONTACT where this end has no other IKE SA with the peer, which then forgets those that it still has.
+
+    Not for credentials that are used from several places at once (7296-2.4-05)."""
     force_encapsulation: bool = False
     """Pretend a NAT, so that ESP goes in UDP (Section 2.23)."""
 

@@ -11,6 +11,7 @@ from ikeref.sa.outputs import (
     Closed,
     Established,
     Failed,
+    InitialContact,
     Install,
     NewKeys,
     Output,
@@ -20,7 +21,7 @@ from ikeref.sa.outputs import (
     Step,
     Transmit,
 )
-from ikeref.sa.step import Datagram, Input, Tick, step
+from ikeref.sa.step import Datagram, Input, Tick, abandon, step
 from ikeref.sa.timers import deadline
 from ikeref.sa.values import (
     CheckLiveness,
@@ -53,6 +54,7 @@ __all__ = [
     "Established",
     "Failed",
     "IkeSa",
+    "InitialContact",
     "Input",
     "Install",
     "NewKeys",
@@ -68,6 +70,7 @@ __all__ = [
     "Step",
     "Tick",
     "Transmit",
+    "abandon",
     "deadline",
     "initiate",
     "replay",

@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 from ikeref.crypto import Provider
 from ikeref.policy.connections import Connection, Settings
+from ikeref.policy.identities import Identity
 from ikeref.sa.values import Path
+
+
+def _nobody(_local: Identity, _peer: Identity) -> bool:
+    return False
 
 
 class Environment(NamedTuple):
@@ -22,6 +27,8 @@ class Environment(NamedTuple):
     """What a responder chooses from, in order of preference."""
     calendar: Callable[[], datetime]
     """The date, with its time zone: certificates expire (Section 2.15)."""
+    knows: Callable[[Identity, Identity], bool] = _nobody
+    """Whether an IKE SA between these identities, ours and the peer's, is up at this end (Section 2.4)."""
 
     def candidates(self, path: Path) -> tuple[Connection, ...]:
         """The connections that a peer at that address may use; identities narrow them down in IKE_AUTH."""

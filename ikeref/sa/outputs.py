@@ -68,6 +68,13 @@ class Established(NamedTuple):
     """Our SPI of the IKE SA that it replaces; empty for a first one."""
 
 
+class InitialContact(NamedTuple):
+    """The peer, authenticated, says that it has no other IKE SA with us: what is left here is stale (7296-2.4-04)."""
+
+    local: Identity
+    peer: Identity
+
+
 class Closed(NamedTuple):
     """An IKE SA is gone."""
 
@@ -90,7 +97,9 @@ class Audit(NamedTuple):
     spi: bytes = b""
 
 
-Output = Transmit | Received | Replayed | NewKeys | Install | Remove | Established | Closed | Failed | Audit
+Output = (
+    Transmit | Received | Replayed | NewKeys | Install | Remove | Established | InitialContact | Closed | Failed | Audit
+)
 
 
 class Step(NamedTuple):

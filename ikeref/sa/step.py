@@ -71,6 +71,16 @@ def step(session: Session, what: Input, now: float, env: Environment) -> Step:
     return turn.finish()
 
 
+def abandon(session: Session, reason: str, now: float, env: Environment) -> Step:
+    """Forget a session without a word: the peer has lost it (Sections 2.1, 2.4)."""
+    turn = Turn(session, now, env)
+    for ike in turn.ikes:
+        if ike.phase is not Phase.CLOSED:
+            turn.close(ike, reason)
+    turn.ikes = ()
+    return turn.finish()
+
+
 # Datagrams
 
 
@@ -256,6 +266,7 @@ def _command(turn: Turn, command: Command) -> None:
 
 def _pump(turn: Turn) -> None:
     """Start what waits, as far as windows have room."""
+    _renew(turn)
     for spi in [ike.spi for ike in turn.ikes]:
         ike = turn.ike(spi)
         while ike is not None and ike.queue and ike.outstanding is None and _may_start(turn, ike):
@@ -263,6 +274,18 @@ def _pump(turn: Turn) -> None:
             ike = turn.put(ike._replace(queue=tuple(rest)))
             _start(turn, ike, command)
             ike = turn.ike(spi)
+
+
+def _renew(turn: Turn) -> None:
+    """Rekey an IKE SA before its message IDs are used up, and close it when they are (Section 2.2)."""
+    for ike in turn.ikes:
+        used = max(ike.next_request, ike.expected)
+        if used < window.RENEWAL or ike.phase is not Phase.ESTABLISHED:
+            continue
+        if window.exhausted(used):
+            turn.close(ike, "its message IDs are used up")
+        elif ike.outstanding is None and not any(isinstance(command, RekeyIke) for command in ike.queue):
+            turn.enqueue_first(ike, RekeyIke())
 
 
 def _may_start(turn: Turn, ike: IkeSa) -> bool:

@@ -6,6 +6,8 @@ Plain functions of numbers. `ikeref.sa.step` asks them about every protected mes
 from enum import IntEnum
 
 LAST_MESSAGE_ID = 0xFFFFFFFF
+RENEWAL = LAST_MESSAGE_ID - 0xFFFF
+"""From this message ID on an IKE SA is rekeyed: time enough to do it before the last one (Section 2.2)."""
 
 
 class Position(IntEnum):
