@@ -15,6 +15,7 @@ from ikeref.sa import (
     DeleteIke,
     Established,
     Failed,
+    InitialContact,
     Install,
     NewKeys,
     Output,
@@ -113,6 +114,8 @@ def effect(output: Output) -> str:
             if succeeds:
                 return f"IKE SA {spi_i.hex()} succeeds {succeeds.hex()}"
             return f"IKE SA {spi_i.hex()} established with {identities.to_text(peer)}"
+        case InitialContact(peer=peer):
+            return f"{identities.to_text(peer)} has no other IKE SA with us (INITIAL_CONTACT)"
         case Closed(spi_i=spi_i, reason=reason):
             return f"IKE SA {spi_i.hex()} closed: {reason}"
         case Failed(what=what, reason=reason):

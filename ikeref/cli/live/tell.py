@@ -18,6 +18,7 @@ from ikeref.sa import (
     Established,
     Failed,
     IkeSa,
+    InitialContact,
     Install,
     NewKeys,
     Phase,
@@ -92,7 +93,7 @@ class Teller:
                 return Text(words.effect(event), style="green" if isinstance(event, Established) else "magenta")
             case Failed():
                 return Text(words.effect(event), style="bold red")
-            case Replayed() | Audit() | Transmit():
+            case Replayed() | InitialContact() | Audit() | Transmit():
                 return Text(words.effect(event), style="bright_black")
 
     # Status
@@ -173,6 +174,8 @@ def _values(event: Event) -> dict[str, Any] | None:
         case Established(spi_i=spi_i, spi_r=spi_r, peer=peer, succeeds=succeeds):
             values = {"event": "established", "spi_i": spi_i.hex(), "spi_r": spi_r.hex()}
             return {**values, "peer": identities.to_text(peer), "succeeds": succeeds.hex() or None}
+        case InitialContact(peer=peer):
+            return {"event": "initial contact", "peer": identities.to_text(peer)}
         case Closed(spi_i=spi_i, spi_r=spi_r, reason=reason):
             return {"event": "closed", "spi_i": spi_i.hex(), "spi_r": spi_r.hex(), "reason": reason}
         case Install(inbound=inbound, child=child) | Remove(inbound=inbound, child=child):
