@@ -36,7 +36,11 @@ def ladder(chapters: tuple[Chapter, ...], names: dict[Side, str], console: Conso
     parts: list[RenderableType] = []
     for chapter in chapters:
         stage = chapter.stage
-        title = Text.assemble((f"{chapter.number} {stage.title}", "bold"), (f"  {stage.summary}", ""))
+        title = Text.assemble(
+            (f"{chapter.number} {stage.title}", "bold"),
+            (f"  {stage.summary}", ""),
+            (f"  Section {stage.section}", "bright_black"),
+        )
         parts += [Text(), Rule(title, align="left", style="bright_black"), *_heads(names, width)]
         drawing = _Drawing(width)
         for item in chapter.items:
@@ -46,7 +50,7 @@ def ladder(chapters: tuple[Chapter, ...], names: dict[Side, str], console: Conso
 
 def _heads(names: dict[Side, str], width: int) -> list[Text]:
     left, right = names[Side.ALICE], names[Side.BOB]
-    gap = max(1, width - len(left) - len(right) - 1)
+    gap = max(1, width - len(left) - len(right) - 2)
     return [Text.assemble((f" {left}", "bold"), " " * gap, (right, "bold"))]
 
 

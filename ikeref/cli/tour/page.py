@@ -57,8 +57,9 @@ def section_link(section: str) -> str:
 
 
 def _chapter(chapter: Chapter, bars: Bars) -> dict[str, Any]:
+    beside = bars.line()
     lines = [_line(item, bars) for item in chapter.items]
-    return {"number": chapter.number, "stage": chapter.stage, "lines": lines}
+    return {"number": chapter.number, "stage": chapter.stage, "bars": beside, "lines": lines}
 
 
 def _line(item: Item, bars: Bars) -> dict[str, Any]:
@@ -109,9 +110,11 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     network += [f"{again} sent again"] if again else []
     network += [f"seed {profile.seed}"] if report.options.disturbed else ["undisturbed"]
     held = sum(each.standing in (Standing.HOLDS, Standing.PROVED) for each in report.verdicts)
+    silent = sum(each.standing is Standing.SILENT for each in report.verdicts)
+    told = "verdicts hold" if not silent else f"verdicts hold, {silent} had no occasion"
     return [
         (str(len(trace.flights)), "datagrams"),
         (str(len(report.annotations)), "steps judged by the model"),
-        (f"{held} of {len(report.verdicts)}", "verdicts hold"),
+        (f"{held} of {len(report.verdicts) - silent}", told),
         (f"{report.outcome.seconds * 1000:.0f} ms", ", ".join(network)),
     ]

@@ -101,7 +101,12 @@
     return box;
   };
 
-  const show = (number, scroll) => {
+  const close = () => {
+    inspector.classList.remove("open");
+  };
+
+  // `asked`: somebody chose it, so a small screen lays it over the ladder.
+  const show = (number, scroll, asked = true) => {
     const datagram = datagrams[number - 1];
     if (!datagram) return;
     chosen = number;
@@ -126,14 +131,17 @@
     const to = datagram.sender === "alice" ? "bob" : "alice";
     const states = [datagram.again && "sent again", datagram.lost && "lost", datagram.duplicated && "duplicated", datagram.late && "late",
       datagram.encapsulated && "behind a non-ESP marker"].filter(Boolean);
+    const closing = element("button", { type: "button", class: "close", "aria-label": "Close" }, "✕");
+    closing.addEventListener("click", close);
     inspector.replaceChildren(
-      element("h3", {}, datagram.title, element("small", {}, `#${number} · ${(datagram.time * 1000).toFixed(1)} ms`)),
+      element("h3", {}, datagram.title, element("small", {}, `#${number} · ${(datagram.time * 1000).toFixed(1)} ms`), closing),
       element("p", { class: "noted" }, `${datagram.sender} to ${to} · ${datagram.octets.length / 2} octets${states.length ? ` · ${states.join(", ")}` : ""}`),
       ...(views.childNodes.length ? [views] : []),
       hexView(datagram, groups),
       ...groups.map(fieldView));
     inspector.scrollTop = 0;
-    history.replaceState(null, "", `#message-${number}`);
+    if (asked) inspector.classList.add("open");
+    if (asked) history.replaceState(null, "", `#message-${number}`);
     if (scroll) {
       const button = buttons.find((each) => Number(each.dataset.number) === number);
       if (button) button.scrollIntoView({ block: "center", behavior: "smooth" });
@@ -142,6 +150,7 @@
 
   buttons.forEach((button) => button.addEventListener("click", () => show(Number(button.dataset.number), false)));
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
     if (chosen === null || event.altKey || event.ctrlKey || event.metaKey) return;
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (step && datagrams[chosen - 1 + step]) {
@@ -155,5 +164,5 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
   const wanted = /^#message-(\d+)$/.exec(location.hash);
-  show(wanted ? Number(wanted[1]) : 1, Boolean(wanted));
+  show(wanted ? Number(wanted[1]) : 1, Boolean(wanted), Boolean(wanted));
 })();
