@@ -14,5 +14,5 @@ class Skipped:
 
 @pytest.fixture(autouse=True)
 def _without_proofs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "proofs" not in request.keywords:
+    if "slow" not in request.keywords:
         monkeypatch.setattr("ikeref.cli.tour.command.Recheck", Skipped)

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 from ikeref_model.tables import ROWS
+from ikeref_properties import proofs
+from ikeref_properties.proofs import STATEMENTS
 from typer.testing import CliRunner
 
 from ikeref.cli.main import app
 from ikeref.cli.tour.annotate import annotate
 from ikeref.cli.tour.export import Files
 from ikeref.cli.tour.life import Options
+from ikeref.cli.tour.proved import check
 from ikeref.cli.tour.report import Report, run
-from ikeref.cli.tour.verdicts import Standing
+from ikeref.cli.tour.verdicts import Standing, of_rows
 from ikeref.net.disturb import Profile
 from ikeref.sa import informational
 from ikeref.sa.authentication import Reply
@@ -120,8 +123,9 @@ def test_an_end_that_keeps_a_deleted_child_sa_is_found_by_the_code_s_own_checks(
 def test_a_model_without_the_row_of_a_delete_rejects_the_same_trace(tour: Report) -> None:
     rows = tuple(row for row in ROWS if row.name != "child.delete.request")
     rejected = [each for each in annotate(tour.outcome.trace, rows) if not each.accepted]
-    assert rejected
     assert "request DELETE_CHILD" in rejected[0].reason
+    assert rejected[0].judged
+    assert sum(each.judged for each in rejected) <= 2, "behind the first rejected step of an end nothing is judged"
 
 
 def test_a_tampered_trace_is_rejected(tour: Report) -> None:
@@ -140,6 +144,33 @@ def test_no_loopback_is_a_sentence_and_exit_code_2(monkeypatch: pytest.MonkeyPat
     assert code == 2
     assert "127.0.0.1" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_the_certificates_are_checked_again() -> None:
+    code, output = ikeref(*QUIET)
+    assert code == 0, output
+    assert output.index("The rows") < output.index("Rows and code") < output.index("The code")
+    for statement in STATEMENTS:
+        assert statement.title in output
+
+
+def test_a_certificate_that_proves_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = proofs.committed(STATEMENTS[0])
+    monkeypatch.setattr(proofs, "committed", lambda _: {**whole, "clauses": whole["clauses"][:3]})
+    found = check(STATEMENTS[0].id)
+    assert found.claim == "refuted"
+    assert of_rows((found,))[0].standing is Standing.VIOLATED
+
+
+def test_a_certificate_that_is_missing_is_not_called_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: object) -> dict[str, object]:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(proofs, "committed", missing)
+    verdict = of_rows((check(STATEMENTS[0].id),))[0]
+    assert verdict.standing is Standing.UNKNOWN
+    assert "can't be read" in verdict.faults[0]
 
 
 # Files

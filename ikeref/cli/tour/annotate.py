@@ -37,7 +37,12 @@ class Annotation(NamedTuple):
     reason: str = ""
     """Why it is rejected."""
     details: tuple[str, ...] = ()
-    """Why each of the rows that come closest does not fit."""
+    """Why each of the rows that come closest does not fit, the closest first."""
+    judged: bool = True
+    """False behind a rejected step of the same end: what state that end is in, nobody can say then."""
+
+
+LOST = Annotation(False, "", (), "not judged: the model could not follow this end so far", (), judged=False)
 
 
 def annotate(trace: Trace, rows: tuple[Row, ...] | None = None) -> tuple[Annotation, ...]:
@@ -46,7 +51,16 @@ def annotate(trace: Trace, rows: tuple[Row, ...] | None = None) -> tuple[Annotat
     A step that the observer can't even put into the model's words is rejected, never passed over.
     """
     observers = {side: Observer(end, rows=rows) for side, end in ENDS.items()}
-    return tuple(_judge(observers[moment.side], index, moment, trace) for index, moment in enumerate(trace.moments))
+    found: list[Annotation] = []
+    lost: set[Side] = set()
+    for index, moment in enumerate(trace.moments):
+        if moment.side in lost:
+            found.append(LOST)
+            continue
+        found.append(_judge(observers[moment.side], index, moment, trace))
+        if not found[-1].accepted:
+            lost.add(moment.side)
+    return tuple(found)
 
 
 def _judge(observer: Observer, index: int, moment: Moment, trace: Trace) -> Annotation:
@@ -91,7 +105,9 @@ def _annotation(verdict: Verdict) -> Annotation:
         return Annotation(True, event, tuple(rows))
     _, *candidates = verdict.explanation.splitlines()
     reason = f"No row allows this step: {event}" + _doing(verdict.observations)
-    return Annotation(False, event, tuple(rows), reason, tuple(line.strip() for line in candidates))
+    # A row that fits but for what the end did is closer than one whose condition does not hold.
+    details = sorted((line.strip() for line in candidates), key=lambda line: ": it needs " in line)
+    return Annotation(False, event, tuple(rows), reason, tuple(details))
 
 
 def _text(observation: Observation) -> str:
@@ -113,12 +129,12 @@ def _doing(observations: tuple[Observation, ...]) -> str:
     sent = [each for observation in observations for each in observation.sent]
     changes = [each for observation in observations for each in observation.changes]
     words = [_plain(each) for each in sent] + [_plain(each) for each in changes]
-    return f" with {', '.join(words)}" if words else " with no answer and no change"
+    return f", answered by {', '.join(words)}" if words else ", answered by nothing"
 
 
 def _plain(change: Sent | Change) -> str:
-    """`Reply OK`, `Removed Child SA 1 OUT`."""
+    """`reply OK`, `removed Child SA 1 OUT`."""
     values = [getattr(change, field.name) for field in fields(change)]
     parts = [str(each) for each in values if isinstance(each, str) and each]
     parts += [name for each in values if isinstance(each, tuple) for name in each]
-    return " ".join([type(change).__name__, *parts])
+    return " ".join([type(change).__name__.lower(), *parts])

@@ -160,6 +160,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
 
 def _model(annotation: Annotation) -> dict[str, Any]:
     return {
+        "judged": annotation.judged,
         "accepted": annotation.accepted,
         "event": annotation.event,
         "rows": [row._asdict() for row in annotation.rows],

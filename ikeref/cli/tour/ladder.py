@@ -79,6 +79,8 @@ class _Drawing:
             rows = ", ".join(f"{row.name} ({row.section})" for row in annotation.rows)
             lines = _wrapped(f"✓ {rows}", self.inner - 2)
             return [self._beside(item.side, line, STYLES["ok"]) for line in lines]
+        if not annotation.judged:
+            return [self._beside(item.side, f"· {annotation.reason}", STYLES["arrival"])]
         lines = _wrapped(f"✗ {annotation.reason}", self.inner - 2)
         for detail in annotation.details[:3]:
             lines += _wrapped(f"  {detail}", self.inner - 2)

@@ -114,7 +114,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     told = "verdicts hold" if not silent else f"verdicts hold, {silent} had no occasion"
     return [
         (str(len(trace.flights)), "datagrams"),
-        (str(len(report.annotations)), "steps judged by the model"),
+        (str(sum(each.judged for each in report.annotations)), "steps judged by the model"),
         (f"{held} of {len(report.verdicts) - silent}", told),
         (f"{report.outcome.seconds * 1000:.0f} ms", ", ".join(network)),
     ]

@@ -68,10 +68,15 @@ def _model(annotations: tuple[Annotation, ...]) -> Verdict:
     name = "Every step of both ends is one the rows allow"
     if not annotations:
         return Verdict(name, "1.2 - 2.25", About.BOTH, Standing.SILENT, "no step")
-    faults = tuple(each.reason for each in annotations if not each.accepted)
+    faults = [each.reason for each in annotations if each.judged and not each.accepted]
+    lost = sum(not each.judged for each in annotations)
+    if lost:
+        faults.append(f"{count(lost, 'step')} behind it could not be judged")
     rows = {row.name for each in annotations if each.accepted for row in each.rows}
-    evidence = f"{count(len(annotations), 'step')}, {count(len(rows), 'row') or 'no row'}"
-    return Verdict(name, "1.2 - 2.25", About.BOTH, Standing.VIOLATED if faults else Standing.HOLDS, evidence, faults)
+    evidence = f"{count(len(annotations) - lost, 'step')}, {count(len(rows), 'row') or 'no row'}"
+    return Verdict(
+        name, "1.2 - 2.25", About.BOTH, Standing.VIOLATED if faults else Standing.HOLDS, evidence, tuple(faults)
+    )
 
 
 def _life(trace: Trace, unfinished: str) -> Verdict:
