@@ -118,9 +118,7 @@ def test_text_that_is_no_digits_is_not_taken_for_a_datagram(tmp_path: Path) -> N
     assert "not hexadecimal digits" in output
 
 
-@pytest.mark.parametrize(
-    "content", ["{", '{"ike_sas": [{"spi_i": "00", "spi_r": "00", "encr": "ROT13"}]}', "a,b\n", "\n"]
-)
+@pytest.mark.parametrize("content", ["{", '{"ike_sas": [{"spi_i": "00", "spi_r": "00", "encr": "ROT13"}]}', "a,b\n"])
 def test_a_bad_file_of_keys_is_said(content: str, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(content)
     code, output = ikeref(CONTROL, "--keys", str(tmp_path / "keys"))

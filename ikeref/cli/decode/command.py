@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from ikeref_properties.capture.keys import read as read_keys
+from ikeref_properties.capture.packets import Unreadable
 from rich.console import Console
 from rich.text import Text
 from typer import Argument, Option
 
 from ikeref.cli.complain import reading, stop
-from ikeref.cli.decode import keys as key_files
 from ikeref.cli.decode import show
-from ikeref.cli.decode.explain import Explainer
+from ikeref.cli.decode.explain import Explainer, KeyRing
 from ikeref.cli.decode.source import Given, SourceError, digits, given
 
 DEFECTS = 1
@@ -66,13 +67,13 @@ def decode(
         raise typer.Exit(DEFECTS)
 
 
-def _ring(path: Path | None) -> key_files.KeyRing:
+def _ring(path: Path | None) -> KeyRing:
     if path is None:
         return {}
     with reading(path):
         try:
-            return key_files.load(path)
-        except key_files.KeyFileError as error:
+            return {(each.spi_i, each.spi_r): each for each in read_keys(path)}
+        except Unreadable as error:
             stop(str(error))
     raise AssertionError  # stop and reading both end
 

@@ -2,14 +2,18 @@
 
 from typing import NamedTuple
 
+from ikeref_properties.capture.keys import Keys
+
 from ikeref import wire
-from ikeref.cli.decode.keys import KeyRing, Known
 from ikeref.cli.decode.source import NAT_PORT, Given
 from ikeref.crypto.ciphers import CIPHERS
 from ikeref.crypto.envelope import Fragment, reassemble, unprotect_fragment
 from ikeref.crypto.real import RealCrypto
 from ikeref.errors import Dropped, ProtocolError
 from ikeref.wire import SK, SKF, Defect, Field, Message, Opened
+
+KeyRing = dict[tuple[bytes, bytes], Keys]
+"""Keys of IKE SAs by SPIi and SPIr."""
 
 
 class Explained(NamedTuple):
@@ -94,7 +98,7 @@ class Explainer:
             return None
 
 
-def _unchecked(known: Known, sk_e: bytes, body: bytes) -> Opened:
+def _unchecked(known: Keys, sk_e: bytes, body: bytes) -> Opened:
     """Decrypted without looking at the ICV, as Wireshark does: a wrong key shows only by what comes out."""
     cipher = CIPHERS[known.suite.encr]
     end = len(body) - known.unchecked
@@ -103,7 +107,7 @@ def _unchecked(known: Known, sk_e: bytes, body: bytes) -> Opened:
     return Opened(cipher.open(sk_e, body[: cipher.iv], body[cipher.iv : end], b""), cipher.iv)
 
 
-def _keys(known: Known, message: Message) -> tuple[bytes, bytes]:
+def _keys(known: Keys, message: Message) -> tuple[bytes, bytes]:
     """SK_e and SK_a of whoever sent the message (Section 2.14)."""
     return (known.sk_ei, known.sk_ai) if message.is_initiator else (known.sk_er, known.sk_ar)
 
