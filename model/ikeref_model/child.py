@@ -6,7 +6,6 @@ The answers to requests that collide with something stand in `collisions`.
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.rows import (
     FAILED,
-    LIVE,
     REFUSALS,
     Row,
     opened,
@@ -291,7 +290,7 @@ DELETE: tuple[Row, ...] = (
         "child.delete.request",
         (Child.OPEN, Child.REPLACED),
         request(Kind.DELETE_CHILD),
-        guard=is_("ike.state", *LIVE),
+        guard=is_("ike.state", Ike.ESTABLISHED, Ike.REPLACED, Ike.DELETING),
         to=Child.ABSENT,
         set=shut("child"),
         answers=reply(Outcome.OK),

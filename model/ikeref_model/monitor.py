@@ -278,6 +278,8 @@ class _Step:
         for change in self.observation.changes:
             if isinstance(change, Installed) and change.child not in known:
                 return change.child
+        if not isinstance(self.observation.event, Response):
+            return ""
         return next((each.name for each in state.children if each.state == Child.DENIED), "")
 
 

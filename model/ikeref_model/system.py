@@ -364,7 +364,8 @@ class Builder:
                 yield Step(label, row.name, conj((guard, arrived)), tuple({**assign, **taken}.items()))
 
     def free_slot(self, row: Row, end: str, child: str | None) -> tuple[Term, ...]:
-        """A new Child SA has new SPIs: its slot has to be free at both ends and in all messages."""
+        """A new Child SA has new SPIs: its slot has to be free at both ends, in all messages, and in what the peer
+        has yet to compare."""
         if Kind.CREATE_CHILD in row.on.kinds:
             new = (child or "old",)
         elif Kind.REKEY_CHILD in row.on.kinds:
@@ -373,7 +374,9 @@ class Builder:
             return ()
         free = [is_(f"{each}.child_{slot}.state", state.Child.ABSENT) for each in ENDS for slot in new]
         unmentioned = [Not(Is(f"{each}>{ike}.about", new)) for each in ENDS for ike in self.scope.ikes]
-        return (*free, *unmentioned)
+        undecided = (state.Child.CROSSED, state.Child.CROSSED_GONE)
+        compared = [Not(Is(f"{PEER[end]}.child_old.state", undecided))] if "old" not in new else []
+        return (*free, *unmentioned, *compared)
 
     def recycle_child(self) -> Iterator[Step]:
         """A rekey is over at both ends, and one Child SA is left: it becomes `old`."""

@@ -12,7 +12,7 @@ from ikeref_model.hostile import build_hostile, proved
 from ikeref_model.rows import LIVE, Row
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.system import ENDS, NONE, PEER, Scope, System, build
-from ikeref_model.terms import Term, Value, all_of, any_of, is_, isnt, no
+from ikeref_model.terms import Term, all_of, any_of, is_, isnt, no
 
 CHILD_SCOPE = Scope(
     "two ends, one IKE SA, Child SAs created, rekeyed and deleted by either end",
@@ -45,11 +45,19 @@ class Statement(NamedTuple):
 
 
 def quiescent(system: System) -> Term:
-    """Nothing in flight, nothing outstanding, nothing due."""
-    quiet: dict[str, Value] = {".msg": NONE, ".own": NOTHING, ".due": False}
-    return all_of(
-        *(is_(each.name, value) for each in system.variables for end, value in quiet.items() if each.name.endswith(end))
-    )
+    """Nothing in flight that could still have an effect, nothing outstanding, nothing due."""
+    rules: list[Term] = []
+    for each in system.variables:
+        if each.name.endswith(".own"):
+            rules.append(is_(each.name, NOTHING))
+        if each.name.endswith(".due"):
+            rules.append(isnt(each.name))
+    for end in ENDS:
+        for ike in system.scope.ikes:
+            slot, other = f"{end}>{ike}", f"{PEER[end]}.ike_{ike}.state"
+            spent = any_of(isnt(f"{slot}.ans", NONE), is_(other, Ike.CLOSED))
+            rules.append(any_of(is_(f"{slot}.msg", NONE), spent))
+    return all_of(*rules)
 
 
 def in_pairs(system: System) -> Term:
@@ -62,8 +70,9 @@ def in_pairs(system: System) -> Term:
 
 
 def paired(system: System) -> Term:
-    """With nothing in flight, outstanding or due, Child SAs are in pairs."""
-    return any_of(no(quiescent(system)), in_pairs(system))
+    """With nothing in flight, outstanding or due, Child SAs are in pairs, and none is left that was replaced."""
+    left = [is_(f"{end}.child_{child}.state", Child.REPLACED) for end in ENDS for child in system.scope.children]
+    return any_of(no(quiescent(system)), all_of(in_pairs(system), no(any_of(*left))))
 
 
 def inherited(system: System) -> Term:
@@ -131,7 +140,7 @@ STATEMENTS: tuple[Statement, ...] = (
     ),
     Statement(
         "child-sas-in-pairs",
-        "Child SAs end in pairs",
+        "Child SAs end in pairs, and what was replaced is gone",
         "1.4.1",
         CHILD_SCOPE.title + "; three Child SAs at a time, rekeyed again when a rekey is over at both ends, window 1",
         lambda rows: build(CHILD_SCOPE, rows),
