@@ -166,7 +166,10 @@ def _verify(offered: Proposal, chosen: Proposal) -> None:
     for transform in chosen.transforms:
         if transform.type in seen:
             raise InvalidSyntax(f"{_label(transform)} is the second of its type", section="2.7", field=where)
-        if not any(same(transform, candidate) for candidate in offered.transforms):
+        for candidate in offered.transforms:
+            if same(transform, candidate):
+                break
+        else:
             raise NoProposalChosen(f"{_label(transform)} was not offered", section="3.3.6", field=where)
         seen.append(transform.type)
     for transform in offered.transforms:
@@ -208,13 +211,13 @@ def child_suite_of(chosen: Proposal) -> ChildSuite:
 
 def _complete(chosen: Proposal, kinds: Kinds) -> list[Transform | None]:
     """The one transform of each type, None where the type is left out, as it may be."""
-    found: list[Transform | None] = []
+    present = {transform.type: transform for transform in chosen.transforms}
+    if len(present) < len(chosen.transforms):
+        raise ValueError("two transforms of one type are no choice")
     for kind, optional in kinds:
-        of_kind = [transform for transform in chosen.transforms if transform.type == kind]
-        if len(of_kind) > 1 or (not optional and not of_kind):
-            raise ValueError(f"{len(of_kind)} transforms of type {registry.name(TransformType, kind)} are no choice")
-        found.append(of_kind[0] if of_kind else None)
-    return found
+        if not optional and kind not in present:
+            raise ValueError(f"transforms without one of type {registry.name(TransformType, kind)} are no choice")
+    return [present.get(kind) for kind, _ in kinds]
 
 
 def _out_of_place(chosen: Proposal) -> ValueError:

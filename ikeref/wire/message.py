@@ -11,6 +11,7 @@ from ikeref.wire.header import (
     HEADER_SIZE,
     NO_SPI,
     VERSION,
+    new,
     pack_header,
     peek,
     refuse_header,
@@ -60,7 +61,7 @@ def decode(datagram: bytes) -> Message:
         refuse_header(peek(datagram), len(datagram))
     payloads, end = decode_chain(next_payload, datagram, HEADER_SIZE)
     trailing = b"" if end == length else _alignment(datagram, end, payloads)
-    return Message(spi_i, spi_r, exchange_type, flags, message_id, payloads, version, trailing)
+    return new(Message, (spi_i, spi_r, exchange_type, flags, message_id, payloads, version, trailing))
 
 
 def _alignment(datagram: bytes, end: int, payloads: tuple[Payload, ...]) -> bytes:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.registry import NotifyType, name
+from ikeref.wire.header import new
 
 _FIXED: Final = struct.Struct(">BBH")
 _pack: Final = _FIXED.pack
@@ -57,7 +58,7 @@ def decode_notify(octets: bytes, start: int, stop: int, flags: int) -> N:
             field="N(COOKIE).Payload Length",
         )
     if spi_size == 0:
-        return N(kind, octets[body:stop], protocol_id, b"", flags)
+        return new(N, (kind, octets[body:stop], protocol_id, b"", flags))
     data = body + spi_size
     if data > stop:
         raise InvalidSyntax(

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.registry import AttributeType, ProtocolId
+from ikeref.wire.header import new
 
 _PROPOSAL: Final = struct.Struct(">BBHBBBB")
 _TRANSFORM: Final = struct.Struct(">BBHBBH")
@@ -157,7 +158,8 @@ def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
                 len(proposals),
                 ".Num Transforms",
             )
-        proposals.append(Proposal(number, protocol_id, octets[position + 8 : body], tuple(transforms), reserved))
+        spi = octets[position + 8 : body]
+        proposals.append(new(Proposal, (number, protocol_id, spi, tuple(transforms), reserved)))
         if last != _MORE_PROPOSALS and last != _LAST:
             raise _wrong(
                 f"Last Substruc is {last}, and only 0 and 2 have a meaning",
@@ -195,7 +197,7 @@ def _decode_transforms(octets: bytes, start: int, stop: int, proposal: int) -> l
                 len(transforms),
             )
         attributes = _decode_attributes(octets, position + 8, end, proposal, len(transforms)) if length > 8 else ()
-        transforms.append(Transform(kind, number, attributes, reserved, reserved2))
+        transforms.append(new(Transform, (kind, number, attributes, reserved, reserved2)))
         if last != _MORE_TRANSFORMS and last != _LAST:
             raise _wrong(
                 f"Last Substruc is {last}, and only 0 and 3 have a meaning",
@@ -224,7 +226,7 @@ def _decode_attributes(octets: bytes, start: int, stop: int, proposal: int, tran
         kind, value = _unpack_attribute(octets, position)
         position += 4
         if kind & _ATTRIBUTE_FORMAT:
-            attributes.append(Attribute(kind & 0x7FFF, value))
+            attributes.append(new(Attribute, (kind & 0x7FFF, value)))
             continue
         if value > stop - position:
             raise _wrong(

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.registry import TsType
+from ikeref.wire.header import new
 
 _COUNT: Final = struct.Struct(">B3s")
 _START: Final = struct.Struct(">BBH")
@@ -149,7 +150,7 @@ def _decode_selector(octets: bytes, position: int, stop: int, path: str) -> tupl
             offset=position + 8,
             field=f"{path}.Starting Address",
         )
-    return TrafficSelector(ts_type, ip_protocol, start_port, end_port, first, last), end
+    return new(TrafficSelector, (ts_type, ip_protocol, start_port, end_port, first, last)), end
 
 
 def encode_ts(payload: TSi | TSr) -> bytes:
