@@ -218,7 +218,7 @@ def same_keys(trace: Trace) -> Finding:
     distinct = {half for found in halves.values() for half in found.values()}
     if not faults and len(distinct) < len(halves):
         faults.append("two Child SAs have the same keys")
-    looked = f"{count(len(ikes), 'IKE SA')}, {count(len(halves), 'direction')}" if ikes else ""
+    looked = count(len(ikes) + len(halves), "set") + " of keys" if ikes else ""
     return Finding(looked, tuple(faults))
 
 

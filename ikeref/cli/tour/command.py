@@ -1,5 +1,6 @@
 """`ikeref tour`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,9 @@ from typer import Option
 from ikeref.cli.complain import stop, writing
 from ikeref.cli.tour.export import Files, as_json
 from ikeref.cli.tour.ladder import ladder
-from ikeref.cli.tour.life import Options
+from ikeref.cli.tour.life import STAGES, Options
 from ikeref.cli.tour.page import page
+from ikeref.cli.tour.picture import svg as draw
 from ikeref.cli.tour.proved import Recheck
 from ikeref.cli.tour.report import closing, run
 from ikeref.cli.tour.table import table
@@ -29,11 +31,15 @@ def tour(
         Path | None, Option(metavar="FILE", help="Write the capture (pcapng); FILE.keys opens it in Wireshark.")
     ] = None,
     json: Annotated[Path | None, Option(metavar="FILE", help="Write the trace.")] = None,
+    svg: Annotated[Path | None, Option(metavar="FILE", help="Write what is printed, as a picture.")] = None,
     drop: Annotated[float, Option(min=0, max=90, metavar="N", help="Lose N percent of the datagrams.")] = 0,
     duplicate: Annotated[float, Option(min=0, max=100, metavar="N", help="Deliver N percent of them twice.")] = 0,
     reorder: Annotated[bool, Option("--reorder", help="Let some datagrams overtake others.")] = False,
     seed: Annotated[int, Option(min=0, metavar="N", help="Which ones: the same seed disturbs the same way.")] = 1,
     nat: Annotated[bool, Option("--nat", help="Pretend a NAT: IKE moves to the second port, as on 4500.")] = False,
+    stage: Annotated[
+        list[int] | None, Option(min=1, max=len(STAGES), metavar="N", help="Show this stage alone; may be repeated.")
+    ] = None,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print the verdicts only.")] = False,
 ) -> None:
     """Run the whole life of an IKE SA and judge it.
@@ -54,8 +60,9 @@ def tour(
         report = run(Options(profile=profile, encapsulate=nat), observers=[files] if files is not None else [])
     except OSError as error:
         stop(f"the tour needs UDP on 127.0.0.1, and it can't be had: {error.strerror or error}")
+    chapters = tuple(each for each in report.chapters if not stage or each.number in stage)
     if not quiet:
-        console.print(ladder(report.chapters, report.names, console))
+        console.print(ladder(chapters, report.names, console))
     report = report.with_proofs(rechecked.result())
     console.print(table(report.verdicts))
     console.print(closing(report))
@@ -63,7 +70,8 @@ def tour(
         files.close()
         console.print(f"\nThe capture is in {pcap}, its keys are in {files.folder}. To read it:", soft_wrap=True)
         console.print(f"  {files.command()}", soft_wrap=True)
-    for target, text in ((html, page), (json, as_json)):
+    drawn = partial(draw, chapters=chapters)
+    for target, text in ((html, page), (json, as_json), (svg, drawn)):
         if target is not None:
             with writing(target):
                 target.write_text(text(report), encoding="utf-8")
