@@ -5,7 +5,6 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
 
 from ikeref import __version__
 from ikeref.cli.tour.bars import Bar, Bars
@@ -37,9 +36,9 @@ def page(report: Report) -> str:
         legend=bars.legend,
         groups=_groups(report),
         facts=_facts(report),
-        style=Markup(assets["page.css"]),  # our own file
-        script=Markup(assets["page.js"]),
-        data=Markup(_embedded(datagrams(report))),  # escaped below
+        style=assets["page.css"],
+        script=assets["page.js"],
+        data=_embedded(datagrams(report)),
     )
 
 
