@@ -8,13 +8,16 @@ implementation came to them.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ikeref_model.events import Kind
+
 from ikeref import sa
 from ikeref.crypto import IkeKeys
-from ikeref.registry import ExchangeType
+from ikeref.registry import ExchangeType, NotifyType
 from ikeref.sa import ChildSa, Phase
-from ikeref.wire import KE, SK, Message, Nonce, decode
+from ikeref.wire import KE, SK, Message, N, Nonce, decode
 from ikeref.wire.encapsulation import Ike, split
 from ikeref_properties.network import ENDS, PEER, A, B, Pair, Record
+from ikeref_properties.refinement.words import kind_of, rekeyed_spi
 
 IkeName = tuple[bytes, bytes]
 """SPIi and SPIr."""
@@ -46,6 +49,8 @@ class Ledger:
     def __init__(self) -> None:
         self.requests: dict[tuple[str, IkeName, int], bytes] = {}
         """By end, IKE SA and message ID."""
+        self.asked: dict[tuple[str, IkeName, int], Message] = {}
+        """Requests that rekey something."""
         self.responses: dict[tuple[str, IkeName, int], bytes] = {}
         self.last_request: dict[tuple[str, IkeName], int] = {}
         self.answered: set[tuple[str, IkeName, int]] = set()
@@ -77,6 +82,7 @@ class Ledger:
             match output:
                 case sa.Received(message):
                     self._received(record.end, message)
+                    self._patient(record, message)
                 case sa.Transmit(message=None):
                     pass
                 case sa.Transmit(message=Message() as message):
@@ -114,6 +120,19 @@ class Ledger:
             raise Violation("responses (Section 2.1)", f"{end} accepted two responses to request {number}")
         self.answered.add((end, ike, number))
 
+    def _patient(self, record: Record, response: Message) -> None:
+        """A rekey that got TEMPORARY_FAILURE is not tried again at once (Section 2.25)."""
+        failed = self.asked.get((record.end, (response.spi_i, response.spi_r), response.message_id))
+        if failed is None or not response.is_response or not _temporary(response):
+            return
+        for output in record.outputs:
+            if (
+                type(output) is sa.Transmit
+                and output.message is not None
+                and _rekeys(output.message) == _rekeys(failed)
+            ):
+                raise Violation("patience (Section 2.25)", f"{record.end} tries again at once after TEMPORARY_FAILURE")
+
     def _sent(self, record: Record, output: sa.Transmit, message: Message) -> None:
         end = record.end
         ike, number = (message.spi_i, message.spi_r), message.message_id
@@ -144,6 +163,8 @@ class Ledger:
             if last is not None and (end, ike, last) not in self.answered:
                 raise Violation("window (Section 2.3)", f"{end} sent request {number} while {last} was unanswered")
             self.last_request[end, ike] = number
+            if _rekeys(message) is not None:
+                self.asked[end, ike, number] = message
         self._fresh(end, message)
         iv = sealed.body[:_IV_OCTETS]
         if self.ivs.setdefault((end, ike, iv), output.datagram) != output.datagram:
@@ -282,6 +303,16 @@ class Ledger:
 
     def _named(self, numbers: Iterable[int]) -> str:
         return ", ".join(f"{self.names[number]} (no. {number})" for number in sorted(numbers))
+
+
+def _rekeys(request: Message) -> tuple[Kind, bytes] | None:
+    """What a request rekeys; None for another request, and for a response."""
+    kind = Kind.LIVENESS if request.is_response else kind_of(request)
+    return (kind, rekeyed_spi(request) or b"") if kind in (Kind.REKEY_CHILD, Kind.REKEY_IKE) else None
+
+
+def _temporary(message: Message) -> bool:
+    return any(type(payload) is N and payload.type == NotifyType.TEMPORARY_FAILURE for payload in message.payloads)
 
 
 def _side(inbound: bool) -> str:

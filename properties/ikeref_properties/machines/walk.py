@@ -4,11 +4,16 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+from ikeref_model.events import Kind, Outcome
+
+from ikeref import sa
 from ikeref.policy.connections import Settings
+from ikeref.sa import Phase
 from ikeref_properties.machines.invariants import Ledger, Violation
 from ikeref_properties.machines.schedule import Schedule, Weights, perform, random_schedule, shrink, text
 from ikeref_properties.network import ENDS, A, B, Pair, Record, connection
 from ikeref_properties.refinement import Observer
+from ikeref_properties.refinement.words import outcome_of
 
 Watch = Callable[[Record], None]
 MakePair = Callable[[int, Watch], Pair]
@@ -37,13 +42,17 @@ def other_groups(seed: int, watch: Watch) -> Pair:
 
 
 def cookies(seed: int, watch: Watch) -> Pair:
-    """Two ends of which one has just sent IKE_SA_INIT; it will be asked for a cookie and for another group."""
+    """Two ends of which one has sent IKE_SA_INIT; it is asked for a cookie, and will be for another group."""
     connections = {
         A: connection(A, ike="aes256gcm16-prfsha256-x25519-ecp256"),
         B: connection(B, ike="aes256gcm16-prfsha256-ecp256"),
     }
     pair = Pair(seed, settings=Settings(cookie_threshold=0), connections=connections, watch=watch)
     pair.initiate()
+    pair.deliver(pair.flying[0])
+    answer = pair.flying[0].message
+    if pair.sessions(B) or answer is None or outcome_of(Kind.IKE_SA_INIT, answer) is not Outcome.COOKIE:
+        raise Violation("cookies (Section 2.6)", "something else was done before there was a cookie")
     return pair
 
 
@@ -58,6 +67,41 @@ def both_starting(seed: int, watch: Watch) -> Pair:
 def limited(seed: int, watch: Watch) -> Pair:
     """Two ends, established, that allow two Child SAs."""
     return Pair(seed, settings=Settings(child_limit=2), watch=watch).establish()
+
+
+def strangers(seed: int, watch: Watch) -> Pair:
+    """Two ends with different shared keys: neither may authenticate the other (Section 2.15)."""
+    connections = {A: connection(A, secret=b"the secret of A"), B: connection(B, secret=b"the secret of B")}
+    pair = Pair(seed, connections=connections, watch=watch).establish()
+    if any(ike.phase is Phase.ESTABLISHED for end in ENDS for ike in pair.ikes(end)):
+        raise Violation("authentication (Section 2.15)", "an IKE SA is established between strangers")
+    return pair
+
+
+def unanswered(seed: int, watch: Watch) -> Pair:
+    """Two ends of which one, out of reach, has been asked whether it lives, for so long that it must be given up."""
+    pair = Pair(seed, watch=watch).establish()
+    pair.command(A, sa.CheckLiveness())
+    for _ in range(pair.ends[A].settings.retransmit_tries + 1):
+        pair.flying.clear()
+        pair.advance()
+    if pair.ikes(A) or pair.children(A):
+        raise Violation("giving up (Section 2.4)", "a silent peer is kept")
+    pair.flying.clear()
+    pair.command(B, sa.DeleteIke())
+    return pair
+
+
+def skipping(seed: int, watch: Watch) -> Pair:
+    """Two ends of which one has sent a request beyond the other's window (Section 2.3)."""
+    pair = Pair(seed).establish()
+    number, session = next(iter(pair.ends[A].sessions.items()))
+    ike = session.ikes[0]
+    pair.ends[A].sessions[number] = session._replace(ikes=(ike._replace(next_request=ike.next_request + 1),))
+    pair.command(A, sa.CheckLiveness())
+    if any(type(output) is sa.Transmit for output in pair.deliver(pair.flying[0]).outputs):
+        raise Violation("window (Section 2.3)", "a request beyond the window is answered")
+    return Pair(seed, watch=watch)
 
 
 class Finding(NamedTuple):
@@ -93,9 +137,14 @@ def run(seed: int, schedule: Schedule, make: MakePair = established, *, model: b
     pair = make(seed, judge)
     for act in schedule:
         perform(pair, act)
+    come_to_rest(pair, judge)
+    return pair
+
+
+def come_to_rest(pair: Pair, judge: Judge) -> None:
+    """The network is perfect from now on, until nothing is left to do. Raises Violation where ends don't agree then."""
     pair.settle()
     judge.ledger.at_rest(pair)
-    return pair
 
 
 def attempt(seed: int, schedule: Schedule, make: MakePair = established, *, model: bool = True) -> Exception | None:
@@ -115,8 +164,9 @@ def walk(
     *,
     findings: int = 1,
     model: bool = True,
+    shorten: bool = True,
 ) -> list[Finding]:
-    """Runs with the seeds `first` to `first + count`, up to so many findings, each shrunk."""
+    """Runs with the seeds `first` to `first + count`, up to so many findings, each shrunk unless not to `shorten`."""
     found: list[Finding] = []
     weights = weights or Weights()
     for seed in range(first, first + count):
@@ -124,13 +174,14 @@ def walk(
         error = attempt(seed, schedule, make, model=model)
         if error is None:
             continue
-        found.append(_shrunk(seed, schedule, error, make, model))
+        found.append(shortened(seed, schedule, error, make, model) if shorten else Finding(seed, schedule, error))
         if len(found) >= findings:
             break
     return found
 
 
-def _shrunk(seed: int, schedule: Schedule, error: Exception, make: MakePair, model: bool) -> Finding:
+def shortened(seed: int, schedule: Schedule, error: Exception, make: MakePair, model: bool = True) -> Finding:
+    """The same finding with as few acts as will do."""
     rule = _rule(error)
 
     def fails(shorter: Schedule) -> bool:

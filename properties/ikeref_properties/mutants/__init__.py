@@ -1,0 +1,1 @@
+"""Seeded faults: what must be found by the properties. A property that finds none is decoration."""
