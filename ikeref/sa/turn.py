@@ -234,10 +234,17 @@ class Turn:
         return self.put(ike._replace(queue=(command, *ike.queue)))
 
     def retry_later(self, command: CreateChild | RekeyChild | RekeyIke) -> None:
-        """Try a command again, not at once: after a while that doubles, and a random part of it (7296-2.25-03)."""
+        """Try a command again, after a while that doubles and a random part of it; what asks for the same waits too.
+
+        (7296-2.25-03.)
+        """
         jitter = self.env.random(1)[0] / 256
         due = self.now + self.env.settings.retry_seconds * 2 ** (command.attempt - 1) * (1 + jitter)
         self.retries = (*self.retries, Retry(due, command))
+        current = self.current
+        if current is not None and not isinstance(command, CreateChild):
+            same = command._replace(attempt=0, group=0)
+            self.put(current._replace(queue=tuple(other for other in current.queue if _plain(other) != same)))
 
     def audit(self, reason: str, spi: bytes = b"") -> None:
         """Tell whoever watches."""
@@ -252,3 +259,8 @@ class Turn:
     def authenticated(self, peer: Identity) -> None:
         """The peer has proved who it is."""
         self.peer = peer
+
+
+def _plain(command: Command) -> Command:
+    """A rekey as it was first asked for."""
+    return command._replace(attempt=0, group=0) if isinstance(command, RekeyChild | RekeyIke) else command
