@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Final, NamedTuple
 
 import typer
@@ -70,6 +71,9 @@ def _root(
 
 def main() -> None:
     """The entry point of the package."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our characters gets question marks
     try:
         app()
     except BrokenPipeError:

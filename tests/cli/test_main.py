@@ -44,3 +44,14 @@ def test_decode_does_not_wait_for_what_only_the_tour_needs() -> None:
         subprocess.run([sys.executable, "-c", script], check=False, env={"PYTHONPATH": ":".join(sys.path)}).returncode
         == 0
     )
+
+
+def test_a_terminal_without_our_characters_is_no_reason_to_fail() -> None:
+    script = "from ikeref.cli.main import main; main()"
+    environment = {"PYTHONPATH": ":".join(sys.path), "PYTHONIOENCODING": "ascii", "COLUMNS": "80"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, "decode", "00"], check=False, env=environment, capture_output=True
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"octet 0" in done.stdout

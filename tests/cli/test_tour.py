@@ -188,6 +188,17 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     assert inner[0][3] == "'alice.example'"
 
 
+def test_a_stage_can_be_drawn_alone(tmp_path: Path) -> None:
+    code, output = ikeref("tour", "--stage", "3", "--svg", str(tmp_path / "tour.svg"))
+    assert code == 0
+    assert "3 Rekey Child SA" in output
+    assert "4 Rekey IKE SA" not in output
+    drawn = (tmp_path / "tour.svg").read_text()
+    assert "REKEY_SA" in drawn
+    assert "@font-face" not in drawn
+    assert "@import" not in drawn
+
+
 def test_the_trace_is_json_without_keys(tmp_path: Path) -> None:
     target = tmp_path / "tour.json"
     assert ikeref(*QUIET, "--json", str(target), "--pcap", str(tmp_path / "t.pcapng"))[0] == 0
