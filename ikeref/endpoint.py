@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ikeref import sa, wire
 from ikeref.crypto import Provider
 from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, RemoteProtocolError
-from ikeref.policy import choice
+from ikeref.policy import choice, proposals
 from ikeref.policy.connections import Connection, Settings
 from ikeref.policy.identities import Identity
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
@@ -276,12 +276,15 @@ class Endpoint:
 
 def _check_supported(connection: Connection, crypto: Provider) -> None:
     """Raises LocalProtocolError where policy wants what cryptography hasn't got: better now than in an exchange."""
-    for group in choice.groups_of(
-        connection.ike_proposals + tuple(p for c in connection.children for p in c.proposals)
-    ):
-        if not crypto.supports_group(group):
-            reason = f"connection {connection.name} wants key exchange {name(KeGroup, group)}, which is not supported"
+    for proposal in connection.ike_proposals:
+        if not all(crypto.supports(suite) for suite in choice.suites_of(proposal)):
+            reason = f"connection {connection.name}: {proposals.format(proposal)} is not wholly supported"
             raise LocalProtocolError(reason, section="3.3.2")
+    for child in connection.children:
+        for group in choice.groups_of(child.proposals):
+            if not crypto.supports_group(group):
+                reason = f"Child SA {child.name} wants key exchange {name(KeGroup, group)}, which is not supported"
+                raise LocalProtocolError(reason, section="3.3.2")
 
 
 def _is_half_open(session: Session | None) -> bool:

@@ -1,12 +1,14 @@
 """What an endpoint does outside of any IKE SA, and for all of them: dispatch, half-open IKE SAs, cookies, time."""
 
+import os
 from dataclasses import replace
 
 import pytest
-from ikeref_properties.network import ADDRESS, A, B, Flight, Pair
+from ikeref_properties.network import ADDRESS, A, B, Flight, Pair, connection
 
 from ikeref import sa, wire
 from ikeref.crypto import envelope
+from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
 from ikeref.errors import LocalProtocolError
 from ikeref.policy.connections import Settings
@@ -321,3 +323,11 @@ def test_settings_without_linger_forget_a_closed_ike_sa_at_once() -> None:
     pair.command(A, sa.DeleteIke())
     pair.deliver_all()
     assert pair.sessions(A) == pair.sessions(B) == ()
+
+
+@pytest.mark.parametrize("text", ["3des-sha256-modp2048", "aes128-sha256-modp1024", "aes256-sha256-x25519-modp1024"])
+def test_s3_3_2_a_policy_that_cryptography_cannot_carry_out_is_refused_at_once(text: str) -> None:
+    policy = connection("A", ike=text)
+    with pytest.raises(LocalProtocolError, match="not wholly supported"):
+        Endpoint((policy,), RealCrypto(), os.urandom)
+    Endpoint((policy,), RealCrypto(legacy=True), os.urandom)
