@@ -199,8 +199,9 @@ def suite_of(chosen: Proposal) -> Suite:
 
 def suites_of(own: Proposal) -> tuple[Suite, ...]:
     """Every suite that an IKE proposal of ours allows: one transform of each type, in all combinations."""
-    choices = [_policy(own, kind, optional) for kind, optional in kinds_of(own.protocol_id)]
-    return tuple(suite_of(own._replace(transforms=combination)) for combination in product(*choices))
+    present = [[t for t in own.transforms if t.type == kind] for kind, _ in kinds_of(own.protocol_id)]
+    choices = product(*[transforms for transforms in present if transforms])
+    return tuple(suite_of(own._replace(transforms=combination)) for combination in choices)
 
 
 def child_suite_of(chosen: Proposal) -> ChildSuite:
