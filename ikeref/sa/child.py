@@ -60,7 +60,9 @@ def own_selectors(config: ChildConfig, ike: IkeSa) -> tuple[Selectors, Selectors
 
 def _offer(proposals: tuple[Proposal, ...], spi: bytes) -> tuple[Proposal, ...]:
     """Numbered from 1, each with our SPI (Section 3.3.1)."""
-    return tuple(proposal._replace(number=index, spi=spi) for index, proposal in enumerate(proposals, 1))
+    return tuple(
+        [Proposal(index, proposal.protocol_id, spi, proposal.transforms) for index, proposal in enumerate(proposals, 1)]
+    )
 
 
 # The first Child SA, in IKE_AUTH (Section 1.2)
@@ -403,16 +405,18 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     rekey = notification(payloads, NotifyType.REKEY_SA)
     # Check
     outstanding = ike.outstanding.intent if ike.outstanding is not None else None
-    if ike.phase is not Phase.ESTABLISHED or isinstance(outstanding, IkeRequest):
+    if isinstance(outstanding, IkeRequest):
         # 7296-2.25.2-06
-        raise TemporaryFailure("the IKE SA is being rekeyed or closed", section="2.25.2")
-    old = None
-    if rekey is not None:
-        old = turn.child_by_peer(rekey.protocol_id, rekey.spi)
-        if old is None and isinstance(outstanding, ChildRequest):
+        raise TemporaryFailure("the IKE SA is being rekeyed", section="2.25.2")
+    old = turn.child_by_peer(rekey.protocol_id, rekey.spi) if rekey is not None else None
+    if rekey is not None and old is None:
+        if isinstance(outstanding, ChildRequest):
             raise TemporaryFailure("the Child SA may be the one that is being created", section="2.25")
-        if old is None:  # 7296-2.25.1-04, 7296-2.25-08
-            return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
+        # 7296-2.25.1-04, 7296-2.25-08
+        return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
+    if ike.phase is not Phase.ESTABLISHED:
+        raise TemporaryFailure("the IKE SA is being closed", section="2.25")
+    if old is not None:
         crossed = isinstance(outstanding, ChildRequest) and outstanding.crossing is not None
         if old.state in (ChildState.DELETING, ChildState.REPLACED) or (old.state is ChildState.REKEYING and crossed):
             # 7296-2.25.1-01
