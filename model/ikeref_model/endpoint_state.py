@@ -93,7 +93,7 @@ class Endpoint(NamedTuple):
     def with_child(self, record: ChildRecord) -> "Endpoint":
         """The same with that Child SA; one that is absent is forgotten."""
         others = [each for each in self.children if each.name != record.name]
-        if record.state == Child.ABSENT:
+        if record.state == Child.ABSENT and not (record.incoming or record.outgoing):
             return self._replace(children=tuple(others))
         return self._replace(children=tuple(sorted((*others, record), key=lambda each: each.name)))
 

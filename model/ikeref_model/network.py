@@ -202,16 +202,18 @@ def quiescent(world: World) -> bool:
 
 
 def agreed(world: World) -> bool:
-    """Each Child SA has both directions at both ends or none, under the same IKE SA."""
+    """Each Child SA has both directions at both ends or none, under the same IKE SA; both ends have the same IKE
+    SAs."""
     held = [
         {
             (each.name, each.homes, each.incoming, each.outgoing)
-            for each in state.children
+            for each in end.children
             if each.incoming or each.outgoing
         }
-        for state in world.ends
+        for end in world.ends
     ]
-    return held[0] == held[1] and all(incoming and outgoing for _, _, incoming, outgoing in held[0])
+    alive = [{each.name for each in end.ikes if each.state not in (Ike.IDLE, Ike.CLOSED)} for end in world.ends]
+    return held[0] == held[1] and alive[0] == alive[1] and all(both[2] and both[3] for both in held[0])
 
 
 def search(

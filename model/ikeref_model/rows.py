@@ -121,7 +121,8 @@ def row(
     sources = source if isinstance(source, tuple) else (source,)
     component = "ike" if isinstance(sources[0], Ike) else "child"
     update = dict(set or {})
-    if on.what == "request" and on.position is Position.FRESH and "malformed" not in name:
+    any_form = "malformed" in name or name.startswith("order.")
+    if on.what == "request" and on.position is Position.FRESH and not any_form:
         guard = all_of(guard, isnt("fact.malformed"))
     if on.what == "send":
         answers = frozenset(Answer("ask", kind) for kind in on.kinds)

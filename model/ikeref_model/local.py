@@ -1,0 +1,146 @@
+"""The rows seen from one end, without a peer: is there a row for every event in every state, and is there more than
+one only where the RFC allows a choice? z3 answers both for all states at once.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import z3
+
+from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
+from ikeref_model.machine import trigger, triggers
+from ikeref_model.rows import LIVE, Row
+from ikeref_model.state import NOTHING, SCOPES, Child, Ike, Variable
+from ikeref_model.symbolic import Symbols, symbols
+from ikeref_model.system import Scope, System
+from ikeref_model.terms import Is, Not, SomeChild, Term, Value, all_of, any_of, evaluate, is_, no
+
+
+class Overlap(NamedTuple):
+    """Two rows that fit the same event in the same state, although they are not marked as a choice."""
+
+    event: str
+    rows: tuple[str, str]
+    state: dict[str, Value]
+
+
+class Gap(NamedTuple):
+    """An event and a state for which there is no row."""
+
+    event: str
+    state: dict[str, Value]
+
+
+def implies(premise: Term, conclusion: Term) -> Term:
+    """Material implication."""
+    return any_of(no(premise), conclusion)
+
+
+REKEYING_CHILD = (Child.REKEYING, Child.CROSSED, Child.REKEYING_GONE, Child.CROSSED_GONE)
+CONSISTENT: Term = all_of(
+    *(
+        any_of(
+            all_of(is_("ike.own", own), is_("ike.state", *states)),
+            all_of(Not(Is("ike.own", (own,))), Not(Is("ike.state", states))),
+        )
+        for own, states in (
+            ("IKE_SA_INIT", (Ike.INIT_SENT,)),
+            ("IKE_AUTH", (Ike.AUTH_SENT,)),
+            ("REKEY_IKE", (Ike.REKEYING, Ike.CROSSED)),
+            ("DELETE_IKE", (Ike.DELETING,)),
+        )
+    ),
+    implies(is_("ike.own", "CREATE_CHILD", "REKEY_CHILD", "DELETE_CHILD", "LIVENESS"), is_("ike.state", *LIVE)),
+    implies(is_("child.state", Child.CREATING), is_("ike.own", "CREATE_CHILD")),
+    implies(is_("child.state", *REKEYING_CHILD), is_("ike.own", "REKEY_CHILD")),
+)
+"""What the state of an IKE SA and its outstanding request have to do with each other, and with the Child SA in
+question."""
+SUBJECT: dict[str, Term] = {
+    "CREATE_CHILD": is_("child.state", Child.CREATING, Child.DENIED),
+    "REKEY_CHILD": is_("child.state", *REKEYING_CHILD),
+    "DELETE_CHILD": is_("child.state", Child.DELETING, Child.HALF_CLOSED),
+}
+"""What the Child SA that an outstanding request is about looks like."""
+
+
+class _Local(Symbols):
+    """Symbols in which `SomeChild` is a free truth value: there may be any number of other Child SAs."""
+
+    def some_child(self, term: Term) -> Any:
+        return z3.Bool(f"some {SomeChild(term)}", self.context)
+
+
+def _symbols() -> _Local:
+    variables = tuple(
+        Variable(f"{scope}.{each.name}", each.domain, each.initial, each.meaning)
+        for scope, record in SCOPES.items()
+        if scope != "each"
+        for each in record
+    )
+    return _Local(*symbols(System(Scope("one end", ()), variables, ())))
+
+
+def _by_event(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if not row.variant:
+            for name in triggers(row.on):
+                found.setdefault(name, []).append(row)
+    return found
+
+
+def _possible(at: Symbols, event: str) -> list[Any]:
+    """When the event can happen at all: a response only to the outstanding request."""
+    terms = [CONSISTENT]
+    if event.startswith("response_"):
+        own = next(each for each in at.domains["ike.own"] if event.startswith(f"response_{each}_"))
+        terms.append(is_("ike.own", own))
+        if own in SUBJECT:
+            terms.append(SUBJECT[str(own)])
+    return [evaluate(each, at) for each in terms]
+
+
+def every_event() -> Iterator[str]:
+    """All that can happen to an end."""
+    for kind in Kind:
+        yield from (trigger("request", kind, position) for position in Position)
+        yield from (trigger("response", kind, outcome) for outcome in Outcome)
+    yield from (trigger("timer", alarm) for alarm in Alarm)
+    yield from (trigger("input", what) for what in Input)
+
+
+def overlaps(rows: Iterable[Row]) -> Iterator[Overlap]:
+    """Rows that overlap without being a choice."""
+    at = _symbols()
+    solver = z3.Solver(ctx=at.context)
+    for event, candidates in _by_event(rows).items():
+        solver.push()
+        solver.add(*_possible(at, event))
+        for one, two in combinations(candidates, 2):
+            if one.choice and one.choice == two.choice:
+                continue
+            if solver.check(*(evaluate(each.condition(), at) for each in (one, two))) != z3.unsat:
+                yield Overlap(event, (one.name, two.name), _interesting(at, solver.model(), one, two))
+        solver.pop()
+
+
+def gaps(rows: Iterable[Row]) -> Iterator[Gap]:
+    """Events of the peer, of the clock and of the network without a row. (Nobody has to send a request.)"""
+    at = _symbols()
+    by_event = _by_event(rows)
+    for event in every_event():
+        candidates = by_event.get(event, [])
+        solver = z3.Solver(ctx=at.context)
+        solver.add(*_possible(at, event), z3.Not(at.disjoin([evaluate(each.condition(), at) for each in candidates])))
+        if solver.check() != z3.unsat:
+            yield Gap(event, _interesting(at, solver.model()))
+
+
+def _interesting(at: Symbols, model: Any, *_: Row) -> dict[str, Value]:
+    return {
+        name: value
+        for name, value in at.state(model).items()
+        if name.startswith(("ike.", "child.", "fact.")) and value not in (False, NOTHING)
+    }
