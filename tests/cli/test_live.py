@@ -341,6 +341,13 @@ def test_a_privileged_port_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "port 500 needs root" in output
 
 
+def test_transforms_that_are_not_supported_are_told(tmp_path: Path) -> None:
+    code, output = ikeref("serve", str(server_config(tmp_path, extra='ike_proposals = "3des-sha1-modp1024"')))
+    assert code == 2
+    assert "3des" in output
+    assert "not wholly supported; correct the configuration" in output
+
+
 def test_a_wrong_order_is_told_before_anything_begins(tmp_path: Path) -> None:
     code, output = ikeref("connect", str(client_config(tmp_path, 9)), "--do", "rekey-everything")
     assert code == 2

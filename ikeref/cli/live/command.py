@@ -15,6 +15,7 @@ from ikeref.cli.live.orders import Order, OrderError
 from ikeref.cli.live.program import Plan, Program
 from ikeref.cli.live.sockets import Unbound
 from ikeref.cli.live.tell import Teller
+from ikeref.errors import LocalProtocolError
 from ikeref.net.capture import Capture
 from ikeref.net.keylog import KeyLog
 from ikeref.net.transport import Observer
@@ -127,6 +128,8 @@ def _run(plan: Plan, keylog: Path | None, pcap: Path | None, json: bool, quiet: 
         code = asyncio.run(_program(plan, teller, observers))
     except Unbound as error:
         stop(str(error))
+    except LocalProtocolError as error:
+        stop(f"{error.reason}; correct the configuration")
     except KeyboardInterrupt:
         code = 0  # before there was anything to delete
     finally:
