@@ -61,11 +61,9 @@ def _proofs(chosen: list[Verdict]) -> Table:
     grid.add_column(style="bright_black")
     for each in chosen:
         mark, style = MARKS[each.standing]
-        told = Text.assemble(each.name, (f"  {each.evidence}", "bright_black"))
-        grid.add_row(Text(mark, style=style), told, each.section)
-        grid.add_row(
-            "", Text("\n".join((each.bounds, *each.faults)).strip(), style="red" if each.faults else "bright_black")
-        )
+        grid.add_row(Text(mark, style=style), each.name, each.section)
+        told = "\n".join(each.faults) or f"{each.evidence}: {each.bounds}"
+        grid.add_row("", Text(told, style="red" if each.faults else "bright_black"))
     return grid
 
 
