@@ -159,7 +159,8 @@ class _Step:
                         state = state.with_child(state.child(name)._replace(mine=self.new_child(state)))
                     rows = self.rows.responses(kind, outcome)
                     for path in self.rule(_Path(state, (), sent), rows, observation.sa, name):
-                        yield path._replace(state=path.state.without_denied())
+                        over = kind in (Kind.CREATE_CHILD, Kind.REKEY_CHILD)
+                        yield path._replace(state=path.state.without_denied()) if over else path
             case Timer(alarm):
                 yield from self.rule(_Path(state, (), sent), self.rows.timers(alarm), observation.sa, "")
             case Input() as what:
