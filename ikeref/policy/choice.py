@@ -194,7 +194,7 @@ def suite_of(chosen: Proposal) -> Suite:
     if chosen.protocol_id != ProtocolId.IKE:
         raise _out_of_place(chosen)
     encr, prf, integ, group = _complete(chosen, _IKE)
-    return Suite(_id(encr), _key_bits(encr), _id(prf), _id(integ), _id(group))
+    return Suite(encr.id, encr.key_length or 0, prf.id, integ.id, group.id)
 
 
 def suites_of(own: Proposal) -> tuple[Suite, ...]:
@@ -209,34 +209,29 @@ def child_suite_of(chosen: Proposal) -> ChildSuite:
     if chosen.protocol_id == ProtocolId.ESP:
         encr, integ, group, esn = _complete(chosen, _ESP)
     elif chosen.protocol_id == ProtocolId.AH:
-        encr = None
+        encr = _LEFT_OUT
         integ, group, esn = _complete(chosen, _AH)
     else:
         raise _out_of_place(chosen)
-    return ChildSuite(chosen.protocol_id, _id(encr), _key_bits(encr), _id(integ), _id(group), _id(esn))
+    return ChildSuite(chosen.protocol_id, encr.id, encr.key_length or 0, integ.id, group.id, esn.id)
 
 
-def _complete(chosen: Proposal, kinds: Kinds) -> list[Transform | None]:
-    """The one transform of each type, None where the type is left out, as it may be."""
+_LEFT_OUT: Final = Transform(0, 0)
+
+
+def _complete(chosen: Proposal, kinds: Kinds) -> list[Transform]:
+    """The one transform of each type, `_LEFT_OUT` for a type that is left out, as it may be (Section 3.3.3)."""
     present = {transform.type: transform for transform in chosen.transforms}
     if len(present) < len(chosen.transforms):
         raise ValueError("two transforms of one type are no choice")
     for kind, optional in kinds:
         if not optional and kind not in present:
             raise ValueError(f"transforms without one of type {registry.name(TransformType, kind)} are no choice")
-    return [present.get(kind) for kind, _ in kinds]
+    return [present.get(kind, _LEFT_OUT) for kind, _ in kinds]
 
 
 def _out_of_place(chosen: Proposal) -> ValueError:
     return ValueError(f"a proposal for {registry.name(ProtocolId, chosen.protocol_id)} is out of place here")
-
-
-def _id(transform: Transform | None) -> int:
-    return transform.id if transform is not None else 0
-
-
-def _key_bits(transform: Transform | None) -> int:
-    return (transform.key_length or 0) if transform is not None else 0
 
 
 # --- Policy -----------------------------------------------------------------------------------------------------------
