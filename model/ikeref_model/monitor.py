@@ -398,7 +398,10 @@ def advance(
     states: frozenset[Endpoint], observation: Observation, rows: tuple[Row, ...] | None = None
 ) -> Accepted | Rejection:
     """The states after `observation`, or why no row allows it. `rows` replaces the tables (for seeded faults)."""
-    index = _ALL if rows is None else _Index(rows)
+    return _advance(states, observation, _ALL if rows is None else _Index(rows))
+
+
+def _advance(states: frozenset[Endpoint], observation: Observation, index: _Index) -> Accepted | Rejection:
     reasons: dict[str, Candidate] = {}
     found: dict[Endpoint, tuple[Match, ...]] = {}
     for state in states:
@@ -413,12 +416,13 @@ class Monitor:
     """A running monitor: keeps the set of states and the rows taken. Not a value; one per observed endpoint."""
 
     def __init__(self, states: frozenset[Endpoint] = START, rows: tuple[Row, ...] | None = None) -> None:
+        """`rows` replaces the tables: `tables.ALLOWED` for an implementation that is not ours."""
         self.states = states
-        self._index = rows
+        self._index = _ALL if rows is None else _Index(rows)
 
     def step(self, observation: Observation) -> Accepted | Rejection:
         """Advance; after a rejection the states stay as they were."""
-        result = advance(self.states, observation, self._index)
+        result = _advance(self.states, observation, self._index)
         if isinstance(result, Accepted):
             self.states = result.states
         return result

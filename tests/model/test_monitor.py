@@ -28,6 +28,7 @@ from ikeref_model.events import (
 )
 from ikeref_model.monitor import Accepted, Monitor, Rejection
 from ikeref_model.state import Child, Ike
+from ikeref_model.tables import ALLOWED
 
 OPEN = Endpoint(
     (IkeRecord("i", state=Ike.ESTABLISHED, verified=True),),
@@ -191,6 +192,15 @@ def test_a_child_sa_that_was_denied_is_not_installed() -> None:
     run.ok(Request(Kind.DELETE_CHILD, ("n",)), Reply(Outcome.EMPTY))
     run.no(Response(Kind.CREATE_CHILD, Outcome.OK), changes=both(Installed, "n"))
     run.ok(Response(Kind.CREATE_CHILD, Outcome.OK))
+
+
+def test_a_foreign_end_may_ignore_a_should() -> None:
+    busy = OPEN.with_ike(IkeRecord("i", Ike.REKEYING, Kind.REKEY_IKE, verified=True, sent=1))
+    seen = Observation("i", Request(Kind.CREATE_CHILD), (Reply(Outcome.NO_ADDITIONAL_SAS),))
+    assert isinstance(Monitor(frozenset((busy,))).step(seen), Rejection)
+    found = Monitor(frozenset((busy,)), ALLOWED).step(seen)
+    assert isinstance(found, Accepted)
+    assert found.matches[0].row.variant
 
 
 def test_unknown_facts_leave_several_states() -> None:

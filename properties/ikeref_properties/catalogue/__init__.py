@@ -1,7 +1,7 @@
 """The catalogue of requirements: every rule of RFC 7296, and the most important ones of its extensions, by id.
 
-The data stand in `rfc7296.toml` and `extensions.toml` beside this file; an id is made of the RFC, the section and a number
-(`7296-2.1-11`). Summaries are in our own words.
+The data stand in `rfc7296.toml` and `extensions.toml` beside this file; an id is made of the RFC, the section and a
+number (`7296-2.1-11`). Summaries are in our own words.
 """
 
 import tomllib
@@ -33,7 +33,7 @@ def requirements() -> dict[str, Requirement]:
     """All of them by id, in the order of the RFCs."""
     found: dict[str, Requirement] = {}
     for name in FILES:
-        data = tomllib.loads(files(__package__).joinpath(name).read_text("utf-8"))
+        data = tomllib.loads(files("ikeref_properties.catalogue").joinpath(name).read_text("utf-8"))
         for each in data["requirement"]:
             found[each["id"]] = Requirement(
                 each["id"],

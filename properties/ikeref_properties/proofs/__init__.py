@@ -13,16 +13,16 @@ from ikeref_model.check import Flawed, check, replay
 from ikeref_model.explore import Schedule, explore
 from ikeref_model.prove import Clause, bounded, dead_steps, invariant, shrink
 from ikeref_model.rows import Row
-from ikeref_model.system import System
+from ikeref_model.system import System, build
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import no
+from ikeref_model.terms import all_of, no
 
 from ikeref_properties.proofs import lemma
 from ikeref_properties.proofs.guesses import GUESSES
-from ikeref_properties.proofs.statements import BY_ID, STATEMENTS, Statement
+from ikeref_properties.proofs.statements import BY_ID, STATEMENTS, WHOLE_SCOPE, Statement, inherited, paired
 from ikeref_properties.proofs.verdict import Verdict
 
-__all__ = ["BY_ID", "STATEMENTS", "Statement", "Verdict", "certificate", "prove_all", "recheck", "refute"]
+__all__ = ["BY_ID", "STATEMENTS", "Statement", "Verdict", "certificate", "prove_all", "recheck", "refute", "whole"]
 
 ENGINE = "z3, induction; re-checked bit by bit"
 
@@ -92,7 +92,7 @@ def clauses_of(data: dict[str, Any]) -> tuple[Clause, ...]:
 
 def committed(statement: Statement) -> dict[str, Any]:
     """The certificate that comes with the package."""
-    path = files(__package__).joinpath("certificates", f"{statement.id}.json")
+    path = files("ikeref_properties.proofs").joinpath("certificates", f"{statement.id}.json")
     data: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return data
 
@@ -113,7 +113,27 @@ def prove_all(rows: tuple[Row, ...] = ROWS) -> tuple[Verdict, ...]:
         else:
             verdict = verify(statement, found, rows)
         verdicts.append(verdict._replace(seconds=time.perf_counter() - started))
-    return tuple(verdicts)
+    return (*verdicts, whole(rows))
+
+
+def whole(rows: tuple[Row, ...] = ROWS) -> Verdict:
+    """Both systems in one, every state visited: nothing is proved, but nothing is left out within the bound either."""
+    started = time.perf_counter()
+    system = build(WHOLE_SCOPE, rows)
+    safe = all_of(paired(system), inherited(system))
+    found = explore(system, no(safe), limit=1_000_000)
+    return Verdict(
+        "pairs-and-inheritance",
+        "Both at once: Child SAs and the IKE SA rekeyed and deleted, all crossing",
+        "2.25",
+        "rows",
+        "exhaustive to bound" if found.complete else "refuted",
+        "breadth-first search",
+        f"{found.states} states, {found.transitions} transitions, diameter {found.diameter}",
+        time.perf_counter() - started,
+        "",
+        found.violation.text() if found.violation else f"{WHOLE_SCOPE.title}; no Child SA is newly created, window 1",
+    )
 
 
 def _refuted(statement: Statement, schedule: Schedule) -> Verdict:
