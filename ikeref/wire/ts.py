@@ -13,10 +13,11 @@ _RANGE: Final = struct.Struct(">BBHHH")
 _pack_start: Final = _START.pack
 _unpack_start: Final = _START.unpack_from
 _pack_range: Final = _RANGE.pack
-_unpack_range: Final = _RANGE.unpack_from
 
 ADDRESS_SIZES: Final[dict[int, int]] = {TsType.IPV4_ADDR_RANGE: 4, TsType.IPV6_ADDR_RANGE: 16}
 """Octets of each address of a selector, by TS Type."""
+_LAYOUTS: Final = {kind: struct.Struct(f">BBHHH{size}s{size}s") for kind, size in ADDRESS_SIZES.items()}
+"""A whole selector, by TS Type."""
 
 OPAQUE_PORTS: Final = (65535, 0)
 """Start Port and End Port that say OPAQUE; no other start is above its end (Section 3.13.1)."""
@@ -102,7 +103,7 @@ def _decode_selectors(octets: bytes, start: int, stop: int, path: str) -> tuple[
     selectors: list[TrafficSelector] = []
     position = start + 4
     while position < stop:
-        selector, position = _decode_selector(octets, position, stop, f"{path}.selector[{len(selectors) + 1}]")
+        selector, position = _decode_selector(octets, position, stop, path, len(selectors) + 1)
         selectors.append(selector)
     if count != len(selectors) or not count:
         raise InvalidSyntax(
@@ -116,39 +117,38 @@ def _decode_selectors(octets: bytes, start: int, stop: int, path: str) -> tuple[
     return tuple(selectors), int.from_bytes(reserved, "big")
 
 
-def _decode_selector(octets: bytes, position: int, stop: int, path: str) -> tuple[TrafficSelector, int]:
-    """The selector at `position`, and where the next one begins."""
+def _decode_selector(octets: bytes, position: int, stop: int, path: str, number: int) -> tuple[TrafficSelector, int]:
+    """The selector at `position`, which is number `number`, and where the next one begins."""
     if stop - position < 4:
-        raise InvalidSyntax("a selector has at least 4 octets", section="3.13.1", offset=position, field=path)
+        field = f"{path}.selector[{number}]"
+        raise InvalidSyntax("a selector has at least 4 octets", section="3.13.1", offset=position, field=field)
     ts_type, ip_protocol, length = _unpack_start(octets, position)
     end = position + length
-    size = ADDRESS_SIZES.get(ts_type)
-    if length < 4 or end > stop or (size is not None and length != 8 + 2 * size):
+    layout = _LAYOUTS.get(ts_type)
+    if length < 4 or end > stop or (layout is not None and length != layout.size):
         raise InvalidSyntax(
             f"Selector Length {length} does not fit: {stop - position} octets are left"
-            + (f", and TS Type {ts_type} has {8 + 2 * size}" if size is not None else ""),
+            + (f", and TS Type {ts_type} has {layout.size}" if layout is not None else ""),
             section="3.13.1",
             offset=position + 2,
-            field=f"{path}.Selector Length",
+            field=f"{path}.selector[{number}].Selector Length",
         )
-    if size is None:
+    if layout is None:
         return TrafficSelector(ts_type, ip_protocol, 0, 0, octets[position + 4 : end], b""), end
-    _, _, _, start_port, end_port = _unpack_range(octets, position)
-    first = octets[position + 8 : position + 8 + size]
-    last = octets[position + 8 + size : end]
+    _, _, _, start_port, end_port, first, last = layout.unpack_from(octets, position)
     if start_port > end_port and (start_port, end_port) != OPAQUE_PORTS:
         raise InvalidSyntax(
             f"Start Port {start_port} is above End Port {end_port}, which only 65535 and 0 (OPAQUE) may be",
             section="3.13.1",
             offset=position + 4,
-            field=f"{path}.Start Port",
+            field=f"{path}.selector[{number}].Start Port",
         )
     if first > last:
         raise InvalidSyntax(
             "Starting Address is above Ending Address",
             section="3.13.1",
             offset=position + 8,
-            field=f"{path}.Starting Address",
+            field=f"{path}.selector[{number}].Starting Address",
         )
     return new(TrafficSelector, (ts_type, ip_protocol, start_port, end_port, first, last)), end
 
