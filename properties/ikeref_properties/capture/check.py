@@ -15,6 +15,7 @@ from ikeref.registry import NotifyType
 from ikeref_properties.capture import keys, meaning, packets, rules
 from ikeref_properties.capture.follow import Blocked, End, TooMany, Verdict
 from ikeref_properties.capture.keys import Keys
+from ikeref_properties.capture.names import Names
 from ikeref_properties.capture.opening import Opener, Seen, State
 from ikeref_properties.capture.packets import Contents, Unreadable
 from ikeref_properties.capture.rules import Finding, Weight
@@ -93,6 +94,7 @@ def judge(contents: Contents, found: tuple[Keys, ...]) -> Report:
     opener = Opener(found)
     seen = [opener.open(each) for each in contents.datagrams]
     sorted_ = sessions(seen)
+    Names(sorted_).give()
     _fit(tuple(sorted_.sas.values()), found)
     return _Court(contents, sorted_, seen).report()
 

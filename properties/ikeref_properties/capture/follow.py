@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from ikeref_model.endpoint_state import Endpoint, IkeRecord
-from ikeref_model.events import Kind
+from ikeref_model.events import Kind, Outcome
 from ikeref_model.monitor import Candidate, Match
 from ikeref_model.rows import LIVE
 from ikeref_model.state import NOTHING, Ike
@@ -47,8 +47,6 @@ class History(NamedTuple):
     """By IKE SA, in the order of the family."""
     loose: frozenset[str] = frozenset()
     """IKE SAs that use what the rows don't have, so that only the order of messages is still judged."""
-    wild: bool = False
-    """Something happened that the capture lacks: a Child SA that is not known may be there all the same."""
 
 
 class Blocked(Enum):
@@ -81,14 +79,16 @@ class End:
         self.sas = sas
         self.own = [queues[sa.name, side] for sa in sas]
         self.peer = [queues[sa.name, side.other] for sa in sas]
-        self.judge = Judge(side, queues)
+        self.gaps = tuple(gap for sa in sas for end in Side for gap in lacking(sa, queues[sa.name, end]))
+        """What the capture lacks, in words."""
+        self.sudden = frozenset(sa.name for sa in sas if _sudden(sa, sas, queues))
+        """IKE SAs whose establishment the capture lacks."""
+        self.judge = Judge(side, queues, wild=bool(self.gaps or self.sudden) or any(not sa.begun for sa in sas))
         state = Endpoint()
         for sa in sas:
             if not sa.begun:
-                state = state.with_ike(IkeRecord(sa.name, Ike.ESTABLISHED, verified=True))
-        self.histories = {History(state, (Place(),) * len(sas), wild=any(not sa.begun for sa in sas))}
-        self.gaps: dict[str, None] = {}
-        """What the capture lacks, in words."""
+                state = state.with_ike(_found(sa, side))
+        self.histories = {History(state, (Place(),) * len(sas))}
 
     def see(self, item: Item) -> Verdict:
         """Take note of a message that this end has sent; after one that is not explained nothing has changed."""
@@ -153,34 +153,44 @@ class End:
 
     def _steps(self, history: History, at: int, now: int) -> Iterator[History]:
         """What may happen next on one IKE SA."""
-        place = history.places[at]
-        own, peer = self.own[at], self.peer[at]
+        yield from self._own_steps(history, at, now)
+        yield from self._peer_steps(history, at, now)
+        sa = self.sas[at]
+        if sa.name in self.sudden and history.state.ike(sa.name).state not in (*LIVE, Ike.CLOSED):
+            record = IkeRecord(sa.name, Ike.ESTABLISHED, verified=True)
+            yield history._replace(state=history.state.with_ike(record))
+
+    def _own_steps(self, history: History, at: int, now: int) -> Iterator[History]:
+        """A request of this end is sent, its response received, or the response together with the next request."""
+        place, own = history.places[at], self.own[at]
         asked = own[place.sent] if place.sent < len(own) else None
         if place.sent > place.received:
             waiting = own[place.received]
-            if self._answered(waiting, asked, now):
-                received = place._replace(received=place.received + 1)
-                yield from self._take(history, at, received, Event.RECEIVE, waiting)
-                if asked is not None:
-                    both = received._replace(sent=place.sent + 1)
-                    yield from self._take(history, at, both, Event.SEND, asked, waiting)
+            if not _answered(waiting, asked, now):
+                return
+            received = place._replace(received=place.received + 1)
+            yield from self._take(history, at, received, Event.RECEIVE, waiting)
+            if asked is not None:
+                both = received._replace(sent=place.sent + 1)
+                yield from self._take(history, at, both, Event.SEND, asked, waiting)
         elif asked is not None:
-            history = self._lack(history, at, own, place.sent)
-            yield from self._take(history, at, place._replace(sent=place.sent + 1), Event.SEND, asked)
-        if place.handled < len(peer):
-            request = peer[place.handled]
-            handled = place._replace(handled=place.handled + 1)
-            if request.request is None or request.request.index <= now:
-                history = self._lack(history, at, peer, place.handled)
-                yield from self._take(history, at, handled, Event.HANDLE, request)
-                if request.kind is Kind.IKE_SA_INIT and request.response is None:
-                    yield history._replace(places=_with(history.places, at, handled))
+            sent = place._replace(sent=place.sent + 1)
+            for each in self._lack(history, at, own, place.sent):
+                yield from self._take(each, at, sent, Event.SEND, asked)
 
-    def _answered(self, exchange: Exchange, following: Exchange | None, now: int) -> bool:
-        """Whether this end can have the response: it was seen, or the capture lacks it and things went on."""
-        if exchange.response is not None:
-            return exchange.response.index <= now
-        return following is not None
+    def _peer_steps(self, history: History, at: int, now: int) -> Iterator[History]:
+        """A request of the peer is handled. An IKE_SA_INIT that nobody answered need not have arrived."""
+        place, peer = history.places[at], self.peer[at]
+        if place.handled == len(peer):
+            return
+        exchange = peer[place.handled]
+        handled = place._replace(handled=place.handled + 1)
+        if exchange.kind is Kind.IKE_SA_INIT and exchange.response is None:
+            yield history._replace(places=_with(history.places, at, handled))
+        if not _arrived(exchange, now):
+            return
+        for each in self._lack(history, at, peer, place.handled):
+            yield from self._take(each, at, handled, Event.HANDLE, exchange)
 
     def _take(
         self, history: History, at: int, place: Place, event: Event, exchange: Exchange, before: Exchange | None = None
@@ -191,28 +201,78 @@ class End:
         if sa.name in history.loose:
             yield history._replace(places=places)
             return
-        for ruling in self.judge.rule(history.state, history.wild, event, exchange, before):
+        for ruling in self.judge.rule(history.state, event, exchange, before):
             loose = history.loose | {sa.name} if ruling is Ruling.LOOSE else history.loose
             state = history.state if isinstance(ruling, Ruling) else ruling
-            wild = history.wild or _unknown(exchange)
-            if _unknown(exchange):
-                state = _unsettled(state, sa)
-            yield History(state, places, loose, wild)
+            if event is Event.SEND and _unknown(exchange):
+                state = _rid(state, sa)
+            yield History(state, places, loose)
 
-    def _lack(self, history: History, at: int, queue: list[Exchange], place: int) -> History:
+    def _lack(self, history: History, at: int, queue: list[Exchange], place: int) -> Iterator[History]:
         """The history after exchanges that the capture lacks, if Message IDs show that there were any (Section 2.2)."""
-        exchange = queue[place]
-        sa = self.sas[at]
-        if place:
-            expected = queue[place - 1].message_id + (exchange.round == 0)
-        else:
-            expected = 0 if sa.begun else exchange.message_id
-        if exchange.message_id <= expected:
-            return history
-        last = exchange.message_id - 1
-        numbers = f"requests {expected} to {last}" if last > expected else f"request {expected}"
-        self.gaps[f"{numbers} of the {exchange.requester} on IKE SA {sa.name}"] = None
-        return history._replace(state=_unsettled(history.state, sa), wild=True)
+        sa, exchange = self.sas[at], queue[place]
+        if exchange.message_id <= _expected(sa, queue, place):
+            yield history
+            return
+        for state in _unsettled(history.state, sa, self.side, exchange):
+            yield history._replace(state=state)
+
+
+def _arrived(exchange: Exchange, now: int) -> bool:
+    """Whether this end can have the request: it was seen, or the capture lacks it, or lacks the first copy of it."""
+    request, response = exchange.request, exchange.response
+    if request is None or request.index <= now:
+        return True
+    return response is not None and response.index < request.index
+
+
+def _answered(exchange: Exchange, following: Exchange | None, now: int) -> bool:
+    """Whether this end can have the response: it was seen, or the capture lacks it, or lacks the first copy of it.
+
+    The latter is taken to be so only where the request was repeated, since that makes a responder send it again.
+    """
+    response = exchange.response
+    if response is None or response.index <= now:
+        return True
+    if exchange.copies < 2 or following is None or following.request is None:
+        return False
+    return following.request.index < response.index
+
+
+def _expected(sa: Sa, queue: list[Exchange], place: int) -> int:
+    """The Message ID that is next (Section 2.2)."""
+    if place:
+        return queue[place - 1].message_id + (queue[place].round == 0)
+    return 0 if sa.begun else queue[place].message_id
+
+
+def lacking(sa: Sa, queue: list[Exchange]) -> Iterator[str]:
+    """What the capture lacks of the exchanges that one end began, in words."""
+    for place, exchange in enumerate(queue):
+        expected, last = _expected(sa, queue, place), exchange.message_id - 1
+        who = f"of the {exchange.requester} on IKE SA {sa.name}"
+        if expected <= last:
+            yield f"requests {expected} to {last} {who}" if last > expected else f"request {expected} {who}"
+        if exchange.request is None:
+            yield f"request {exchange.message_id} {who}"
+        elif exchange.response is not None and exchange.response.index < exchange.request.index:
+            yield f"the first copy of request {exchange.message_id} {who}"
+        elif exchange.response is None and place + 1 < len(queue):
+            yield f"the response to request {exchange.message_id} {who}"
+
+
+def _found(sa: Sa, side: Side) -> IkeRecord:
+    """An IKE SA as it stands where the capture begins in its middle."""
+    if not sa.authenticating:
+        return IkeRecord(sa.name, Ike.ESTABLISHED, verified=True)
+    return _authenticating(sa, side)
+
+
+def _authenticating(sa: Sa, side: Side) -> IkeRecord:
+    """An IKE SA in the middle of IKE_AUTH."""
+    if side is sa.initiator:
+        return IkeRecord(sa.name, Ike.AUTH_SENT, Kind.IKE_AUTH)
+    return IkeRecord(sa.name, Ike.HALF_OPEN)
 
 
 def _with(places: tuple[Place, ...], at: int, place: Place) -> tuple[Place, ...]:
@@ -224,12 +284,33 @@ def _unknown(exchange: Exchange) -> bool:
     return exchange.request is None and exchange.kind is None
 
 
-def _unsettled(state: Endpoint, sa: Sa) -> Endpoint:
-    """The IKE SA after exchanges that the capture lacks: there if it was not closed."""
+def _unsettled(state: Endpoint, sa: Sa, side: Side, following: Exchange) -> Iterator[Endpoint]:
+    """The IKE SA after exchanges that the capture lacks, as it may be when `following` comes."""
     record = state.ike(sa.name)
-    if record.state == Ike.CLOSED:
-        return state
-    kept = record.state if record.state in LIVE else Ike.ESTABLISHED
-    if kept in (Ike.REKEYING, Ike.CROSSED, Ike.DELETING):
-        kept = Ike.ESTABLISHED
-    return state.with_ike(record._replace(state=kept, own=NOTHING, due=False, verified=True, subjects=()))
+    if following.kind is Kind.IKE_AUTH:
+        yield state.with_ike(_authenticating(sa, side))
+        return
+    own = following.requester is side
+    if record.state in LIVE and not (own and record.own != NOTHING):
+        yield state
+    if (record.state != Ike.CLOSED and own) or record.state not in (*LIVE, Ike.CLOSED):
+        yield state.with_ike(record._replace(state=Ike.ESTABLISHED, own=NOTHING, due=False, verified=True, subjects=()))
+
+
+def _rid(state: Endpoint, sa: Sa) -> Endpoint:
+    """The state after a request of this end that the capture lacks: it may have been a Delete that was due."""
+    for each in state.children:
+        if sa.name in each.homes and each.due:
+            state = state.with_child(each._replace(due=False))
+    return state.with_ike(state.ike(sa.name)._replace(own=NOTHING))
+
+
+def _sudden(sa: Sa, sas: tuple[Sa, ...], queues: dict[tuple[str, Side], list[Exchange]]) -> bool:
+    """Whether an IKE SA is used although the capture lacks the exchange that established it."""
+    used = [each for side in Side for each in queues[sa.name, side]]
+    if not sa.begun or all(each.kind in (Kind.IKE_SA_INIT, Kind.IKE_AUTH) for each in used):
+        return False
+    if any(each.kind is Kind.IKE_SA_INIT for each in used):
+        return not any(each.kind is Kind.IKE_AUTH and (each.final or each.abandoned) for each in used)
+    rekeys = [each for old in sas for side in Side for each in queues[old.name, side] if each.heir == sa.name]
+    return not any(each.outcome in (None, Outcome.OK) for each in rekeys)

@@ -88,7 +88,7 @@ class Ruling(Enum):
 class Judge:
     """Asks the model, and remembers the answers."""
 
-    def __init__(self, side: Side, queues: dict[tuple[str, Side], list[Exchange]]) -> None:
+    def __init__(self, side: Side, queues: dict[tuple[str, Side], list[Exchange]], *, wild: bool) -> None:
         self.side = side
         self.queues = queues
         self.taken: dict[tuple[Event, Key], dict[Endpoint, tuple[Match, ...]]] = {}
@@ -96,22 +96,24 @@ class Judge:
         self.reasons: dict[tuple[Event, Key], dict[str, Candidate]] = {}
         """Why rows did not fit."""
         self.departures: dict[tuple[Event, Key], tuple[Match, ...]] = {}
+        self.wild = wild
+        """The capture lacks something: a Child SA that it does not tell of may be there all the same."""
         self.relaxed: Key | None = None
         """The exchange in which departures are let pass."""
         self._known: dict[tuple[object, ...], tuple[Endpoint | Ruling, ...]] = {}
 
     def rule(
-        self, state: Endpoint, wild: bool, event: Event, exchange: Exchange, before: Exchange | None
+        self, state: Endpoint, event: Event, exchange: Exchange, before: Exchange | None
     ) -> tuple[Endpoint | Ruling, ...]:
         """The states that a step leads to. `before`: the exchange whose response arrives in the same step."""
         relaxed = self.relaxed == exchange.key
-        key = (state, wild, event, exchange.key, before is not None, relaxed)
+        key = (state, event, exchange.key, before is not None, relaxed)
         if key not in self._known:
-            self._known[key] = tuple(dict.fromkeys(self._rule(state, wild, event, exchange, before, relaxed)))
+            self._known[key] = tuple(dict.fromkeys(self._rule(state, event, exchange, before, relaxed)))
         return self._known[key]
 
     def _rule(
-        self, state: Endpoint, wild: bool, event: Event, exchange: Exchange, before: Exchange | None, relaxed: bool
+        self, state: Endpoint, event: Event, exchange: Exchange, before: Exchange | None, relaxed: bool
     ) -> Iterator[Endpoint | Ruling]:
         if event is Event.SEND and before is not None and _silent(before) is not None:
             return
@@ -129,7 +131,7 @@ class Judge:
         if event is Event.SEND and exchange.kind is Kind.IKE_SA_INIT and exchange.round and before is None:
             return
         for observation in self._observations(event, exchange, before):
-            for start in _starts(state, wild, exchange):
+            for start in _starts(state, self.wild, exchange):
                 yield from self._ask(start, observation, event, exchange, relaxed)
 
     def _ask(
@@ -146,9 +148,9 @@ class Judge:
         for each in result.candidates:
             reasons.setdefault(each.row, each)
         if relaxed:
-            for fitting, after in _departing(state, observation):
+            for fitting, states in _departing(state, observation):
                 self.departures.setdefault(key, fitting)
-                yield from after
+                yield from states
 
     def _opens_authentication(self, exchange: Exchange) -> bool:
         """Whether it is the first request after IKE_SA_INIT, be it IKE_AUTH or IKE_INTERMEDIATE."""
@@ -217,14 +219,17 @@ def _silent(exchange: Exchange) -> Ruling | None:
 
 
 def _starts(state: Endpoint, wild: bool, exchange: Exchange) -> Iterator[Endpoint]:
-    """The state, and if Child SAs may be there that the capture does not tell of, also with those that are named."""
+    """The state; where the capture lacks something, also with the named Child SAs in what other state they may be."""
     yield state
-    missing = [name for name in exchange.subjects if state.child(name).state == Child.ABSENT]
-    if wild and missing:
-        for name in missing:
-            record = ChildRecord(name, Child.OPEN, True, True, False, frozenset((exchange.sa.name,)))
-            state = state.with_child(record)
-        yield state
+    if not wild:
+        return
+    for supposed in (Child.OPEN, Child.DELETING, Child.ABSENT):
+        other = state
+        for name in exchange.subjects:
+            record = ChildRecord(name, supposed, True, True, False, frozenset((exchange.sa.name,)))
+            other = other.with_child(record)
+        if other != state:
+            yield other
 
 
 def _names(exchange: Exchange) -> tuple[Change, ...]:

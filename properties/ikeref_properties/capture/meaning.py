@@ -50,6 +50,8 @@ _EXCHANGES: Final[dict[int, str]] = {
     ExchangeType.IKE_INTERMEDIATE: "IKE_INTERMEDIATE (RFC 9242)",
     ExchangeType.IKE_FOLLOWUP_KE: "multiple key exchanges (RFC 9370)",
 }
+TOLD_BY_TYPE: Final = (ExchangeType.IKE_SA_INIT, ExchangeType.IKE_AUTH)
+"""Exchange types that say what a request asked for, even if there is only the response."""
 FRAGMENTATION: Final = "fragmentation (RFC 7383)"
 CHILDLESS: Final = "childless IKE SA (RFC 6023)"
 EAP: Final = "EAP (Section 2.16)"

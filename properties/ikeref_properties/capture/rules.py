@@ -44,6 +44,9 @@ def copy(item: Item) -> Finding | None:
     fragmented = len(first.seen.octets) > 1 or len(item.seen.octets) > 1
     if fragmented and first.message == item.message:
         return None
+    stateless = exchange.kind is Kind.IKE_SA_INIT and item.is_response and meaning.offer(item.message) is None
+    if stateless:  # a responder that keeps no state answers a copy anew (Section 2.6)
+        return None
     again = f"request {item.message.message_id}" if not item.is_response else f"response {item.message.message_id}"
     if item.is_response:
         return Finding(
@@ -122,7 +125,7 @@ def _retry(item: Item) -> Iterator[Finding]:
                 "2.6",
                 ("7296-2.6-12",),
             )
-        elif _rest(old) != _rest(new):
+        elif _rest(old) != _rest(new) and _group(old) == _group(new):
             yield Finding(
                 Weight.VIOLATION, number, "after COOKIE all other payloads stay as they were", "2.6", ("7296-2.6-13",)
             )
@@ -134,6 +137,11 @@ def _retry(item: Item) -> Iterator[Finding]:
 
 def _rest(message: wire.Message) -> tuple[wire.Payload, ...]:
     return tuple(each for each in message.payloads if not (isinstance(each, wire.N) and each.type == _COOKIE))
+
+
+def _group(message: wire.Message) -> int | None:
+    """The group of KE. Where it changes, the capture lacks an INVALID_KE_PAYLOAD."""
+    return next((each.group for each in message.payloads if isinstance(each, wire.KE)), None)
 
 
 def _suites(message: wire.Message) -> frozenset[tuple[int, wire.Transform]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ikeref_model.events import Kind, Outcome
 
 from ikeref import wire
-from ikeref.registry import ExchangeType, PayloadType
+from ikeref.registry import ExchangeType
 from ikeref_properties.capture import meaning
 from ikeref_properties.capture.opening import Seen, State
 
@@ -41,6 +41,8 @@ class Sa:
     """The name of the family's first IKE SA."""
     begun: bool = True
     """Its beginning is in the capture; else it starts in the middle."""
+    authenticating: bool = False
+    """It starts in the middle, but with IKE_AUTH."""
     keyless: int = 0
     """Protected messages that could not be opened for want of keys."""
     forged: int = 0
@@ -132,7 +134,6 @@ def sessions(seen: list[Seen]) -> Sessions:
     sorter = _Sorter(seen)
     for index, each in enumerate(seen):
         sorter.place(index, each)
-    _Names(sorter.found).give()
     return sorter.found
 
 
@@ -169,16 +170,14 @@ class _Sorter:
         if message.is_response == message.is_initiator or message.message_id:
             self._other(index, seen, "IKE_SA_INIT with flags or a Message ID that it can't have")
             return
-        sa = self.found.sas.get(name)
-        if sa is None:
-            if message.is_response:
-                self._other(index, seen, "the capture lacks the IKE_SA_INIT request that it answers")
-                return
-            sa = self.found.sas[name] = Sa(name, message.spi_i, wire.NO_SPI, Side.INITIATOR, name)
+        sa = self.found.sas.setdefault(name, Sa(name, message.spi_i, wire.NO_SPI, Side.INITIATOR, name))
         rounds = [each for each in self.found.queue(sa, Side.INITIATOR) if each.message_id == 0]
         same = next((each for each in rounds if _same(each, seen, message)), None)
-        if same is None and message.is_response:
-            same = next((each for each in rounds[::-1] if each.response is None), rounds[-1])
+        if same is None and rounds and message.is_response and not _next_round(rounds[-1], message):
+            same = rounds[-1]
+        request = not message.is_response
+        if same is None and request and rounds and rounds[-1].request is None and sa.spi_r != wire.NO_SPI:
+            same = rounds[-1]
         if same is None:
             same = Exchange(sa, Side.INITIATOR, 0, len(rounds), rounds[-1] if rounds else None)
             self.found.exchanges[same.key] = same
@@ -234,6 +233,14 @@ def _same(exchange: Exchange, seen: Seen, message: wire.Message) -> bool:
     return first is not None and first.seen.octets == seen.octets
 
 
+def _next_round(last: Exchange, response: wire.Message) -> bool:
+    """Whether a response to IKE_SA_INIT shows a round whose request the capture lacks."""
+    if last.response is None or meaning.offer(last.response.message) is not None:
+        return False
+    before, now = (meaning.outcome_of(Kind.IKE_SA_INIT, each) for each in (last.response.message, response))
+    return before is not now
+
+
 def _heirs(seen: list[Seen]) -> dict[bytes, tuple[bytes, bool]]:
     """By the SPIi of an IKE SA that a rekey makes: SPIi of the old one, and whether its initiator began the rekey."""
     found: dict[bytes, tuple[bytes, bool]] = {}
@@ -246,127 +253,3 @@ def _heirs(seen: list[Seen]) -> dict[bytes, tuple[bytes, bool]]:
             for spi in wanted.spis:
                 found.setdefault(spi, (message.spi_i, message.is_initiator))
     return found
-
-
-class _Names:
-    """Names the Child SAs and fills in what each exchange is about."""
-
-    def __init__(self, found: Sessions) -> None:
-        self.found = found
-        self.known: dict[tuple[str, Side, bytes], list[tuple[int, str]]] = {}
-        """By family, end and the SPI on which that end receives: from which datagram on it is which Child SA."""
-        self.taken: set[tuple[str, str]] = set()
-
-    def give(self) -> None:
-        exchanges = list(self.found.exchanges.values())
-        for exchange in exchanges:
-            self._kind(exchange)
-        for exchange in exchanges:
-            if exchange.kind is Kind.IKE_AUTH and not exchange.final:
-                exchange.abandoned = self._abandoned(exchange)
-        for exchange in exchanges:
-            self._born(exchange)
-        for exchange in exchanges:
-            self._subjects(exchange)
-
-    def _kind(self, exchange: Exchange) -> None:
-        request, response = exchange.request, exchange.response
-        if request is not None:
-            exchange.kind = meaning.kind_of(request.message)
-            exchange.extensions += meaning.extensions(request.message)
-            if len(request.seen.octets) > 1:
-                exchange.extensions += (meaning.FRAGMENTATION,)
-        if response is not None:
-            exchange.extensions += meaning.extensions(response.message)
-            if len(response.seen.octets) > 1:
-                exchange.extensions += (meaning.FRAGMENTATION,)
-            if exchange.kind is not None:
-                exchange.outcome = meaning.outcome_of(exchange.kind, response.message)
-            if exchange.kind is Kind.IKE_AUTH:
-                code = meaning.eap_code(response.message)
-                exchange.final = code is None or bool(meaning.errors(response.message))
-                if meaning.eap_failed(response.message):
-                    exchange.final = True
-        elif exchange.kind is Kind.IKE_AUTH:
-            exchange.final = request is not None and meaning.has(request.message, PayloadType.AUTH)
-        if request is not None and exchange.kind is None and request.message.exchange_type == 43:
-            exchange.final = False
-        exchange.extensions = tuple(dict.fromkeys(exchange.extensions))
-
-    def _abandoned(self, exchange: Exchange) -> bool:
-        queue = self.found.queue(exchange.sa, exchange.requester)
-        following = next((each for each in queue if each.message_id > exchange.message_id), None)
-        if following is None or following.request is None or following.kind not in (Kind.LIVENESS, Kind.DELETE_IKE):
-            return False
-        return following.kind is Kind.DELETE_IKE or bool(meaning.errors(following.request.message))
-
-    def _born(self, exchange: Exchange) -> None:
-        if exchange.kind is Kind.REKEY_IKE and exchange.request is not None:
-            wanted = meaning.offer(exchange.request.message)
-            exchange.heir = self._chosen(exchange, wanted)[0].hex() if wanted is not None else ""
-        if exchange.kind not in (Kind.IKE_AUTH, Kind.CREATE_CHILD, Kind.REKEY_CHILD) or exchange.request is None:
-            return
-        source = exchange
-        if exchange.kind is Kind.IKE_AUTH:
-            queue = self.found.queue(exchange.sa, exchange.requester)
-            offers = [each for each in queue if each.kind is Kind.IKE_AUTH and each.request and _offers(each)]
-            if not offers or not exchange.final:
-                if exchange.final and exchange.outcome is Outcome.REFUSED:
-                    exchange.extensions += (meaning.CHILDLESS,)
-                return
-            source = offers[0]
-        assert source.request is not None
-        wanted = meaning.offer(source.request.message)
-        if wanted is None:
-            return
-        spi_i, spi_r = self._chosen(exchange, wanted)
-        family = exchange.sa.family
-        name = spi_i.hex()
-        while (family, name) in self.taken:
-            name += "'"
-        self.taken.add((family, name))
-        exchange.born = name
-        place = source.request.index
-        for spi in (spi_i, *wanted.spis):
-            self.known.setdefault((family, exchange.requester, spi), []).append((place, name))
-        if spi_r and exchange.response is not None:
-            self.known.setdefault((family, exchange.requester.other, spi_r), []).append((exchange.response.index, name))
-
-    def _chosen(self, exchange: Exchange, wanted: meaning.Offer) -> tuple[bytes, bytes]:
-        """The SPIs of requester and answerer, b"" for the latter if nothing was created."""
-        answer = meaning.offer(exchange.response.message) if exchange.response is not None else None
-        if answer is None or not answer.by_number:
-            return wanted.spis[0], b""
-        number, spi_r = answer.by_number[0]
-        return dict(wanted.by_number).get(number, wanted.spis[0]), spi_r
-
-    def _subjects(self, exchange: Exchange) -> None:
-        request, response = exchange.request, exchange.response
-        if request is not None and exchange.kind is Kind.DELETE_CHILD:
-            spis = meaning.deletion(request.message).spis
-            exchange.subjects = tuple(self._name(exchange, exchange.requester, spi, request.index) for spi in spis)
-        if request is not None and exchange.kind is Kind.REKEY_CHILD:
-            spi = meaning.rekeyed(request.message) or b""
-            exchange.subjects = (self._name(exchange, exchange.requester, spi, request.index),)
-        if response is not None and exchange.kind is not None:
-            spis = meaning.deletion(response.message).spis
-            exchange.answered = self._answered(exchange, spis, response.index)
-
-    def _answered(self, exchange: Exchange, spis: tuple[bytes, ...], index: int) -> tuple[str, ...]:
-        """The names of what a response deletes; one whose beginning the capture lacks is paired with the request's."""
-        other = exchange.requester.other
-        names = [self._name(exchange, other, spi, index) for spi in spis]
-        strange = [each for each in exchange.subjects if each.startswith("?")]
-        for place, (name, spi) in enumerate(zip(names, spis, strict=True)):
-            if name.startswith("?") and strange:
-                names[place] = strange.pop(0)
-                self.known.setdefault((exchange.sa.family, other, spi), []).append((index, names[place]))
-        return tuple(names)
-
-    def _name(self, exchange: Exchange, receiver: Side, spi: bytes, index: int) -> str:
-        found = [name for place, name in self.known.get((exchange.sa.family, receiver, spi), []) if place <= index]
-        return found[-1] if found else f"?{spi.hex()}"
-
-
-def _offers(exchange: Exchange) -> bool:
-    return exchange.request is not None and meaning.offer(exchange.request.message) is not None
