@@ -5,7 +5,7 @@ enumeration sorts. Because every step is deterministic, "after the step" needs n
 substitutes the right-hand sides, which is the weakest precondition.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import z3
@@ -119,9 +119,3 @@ def symbols(system: System, suffix: str = "", like: Symbols | None = None) -> Sy
         sort = next(iter(values[each.domain].values())).sort()
         constants[each.name] = z3.Const(f"{each.name}{suffix}", sort)
     return Symbols(context, constants, values, {each.name: each.domain for each in system.variables})
-
-
-def formula(system: System, term: Callable[[], Term] | Term) -> tuple[Symbols, Any]:
-    """A term over a fresh set of constants."""
-    found = symbols(system)
-    return found, found.term(term() if callable(term) else term)
