@@ -217,7 +217,7 @@ def _create(
         keys=keys,
         transport=agreed.transport,
         replaces=replaces,
-        created=turn.now,
+        rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
     )
     turn.install(made, ike.path, outbound=not replaces)
     transport = (_TRANSPORT,) if agreed.transport else ()
@@ -254,7 +254,7 @@ def _establish(
         keys=keys,
         transport=agreed.transport,
         replaces=replaces,
-        created=turn.now,
+        rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
     )
     if agreed.spi not in condemned:
         turn.install(made, ike.path)

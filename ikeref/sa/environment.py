@@ -30,6 +30,10 @@ class Environment(NamedTuple):
     knows: Callable[[Identity, Identity], bool] = _nobody
     """Whether an IKE SA between these identities, ours and the peer's, is up at this end (Section 2.4)."""
 
+    def lifetime(self, now: float, seconds: float) -> float:
+        """When to rekey what is made now and may live so long: up to a tenth earlier (7296-2.8.1-01). 0: never."""
+        return now + seconds * (1 - self.random(1)[0] / 2560) if seconds else 0.0
+
     def candidates(self, path: Path) -> tuple[Connection, ...]:
         """The connections that a peer at that address may use; identities narrow them down in IKE_AUTH."""
         return tuple(

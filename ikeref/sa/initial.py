@@ -25,7 +25,8 @@ _ANNOUNCED = N(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big
 def initiate(connection: Connection, path: Path, now: float, env: Environment) -> Step:
     """Begin an IKE SA: a session that has sent IKE_SA_INIT (Section 1.2)."""
     turn = Turn(Session(connection, ()), now, env)
-    ike = IkeSa(Phase.INIT_SENT, True, env.new_spi(8), NO_SPI, path, created=now, heard=now)
+    rekey_at = env.lifetime(now, env.settings.rekey_ike_seconds)
+    ike = IkeSa(Phase.INIT_SENT, True, env.new_spi(8), NO_SPI, path, rekey_at=rekey_at, heard=now)
     _send(turn, ike, Handshake(env.random(env.settings.nonce_octets)), choice.groups_of(connection.ike_proposals)[0])
     return turn.finish()
 
@@ -233,7 +234,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
         handshake=handshake,
         nat_local=local,
         nat_remote=remote,
-        created=now,
+        rekey_at=env.lifetime(now, env.settings.rekey_ike_seconds),
         heard=now,
         sent=now,
     )

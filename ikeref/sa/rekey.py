@@ -180,7 +180,7 @@ def _successor(
             keys,
             nat_local=ike.nat_local,
             nat_remote=ike.nat_remote,
-            created=turn.now,
+            rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_ike_seconds),
             heard=turn.now,
             sent=turn.now,
         )

@@ -32,10 +32,9 @@ def deadline(session: Session, settings: Settings) -> float:
             due = min(due, _established_deadline(ike, settings))
     for retry in session.retries:
         due = min(due, retry.due)
-    if settings.rekey_child_seconds:
-        for child in session.children:
-            if child.state is ChildState.OPEN:
-                due = min(due, child.created + settings.rekey_child_seconds)
+    for child in session.children:
+        if child.rekey_at and child.state is ChildState.OPEN:
+            due = min(due, child.rekey_at)
     return due
 
 
@@ -46,8 +45,8 @@ def _established_deadline(ike: IkeSa, settings: Settings) -> float:
     if ike.outstanding is None:
         if settings.liveness_seconds:
             due = min(due, ike.heard + settings.liveness_seconds)
-        if settings.rekey_ike_seconds:
-            due = min(due, ike.created + settings.rekey_ike_seconds)
+        if ike.rekey_at:
+            due = min(due, ike.rekey_at)
     return due
 
 
@@ -82,20 +81,21 @@ def _tick_ike(turn: Turn, ike: IkeSa) -> None:
         turn.keepalive(ike)
         ike = turn.put(ike._replace(sent=now))
     if ike.outstanding is None and not ike.queue:
-        if settings.rekey_ike_seconds and ike.created + settings.rekey_ike_seconds <= now:
-            turn.enqueue(ike, RekeyIke())
+        if ike.rekey_at and ike.rekey_at <= now:
+            turn.enqueue(ike._replace(rekey_at=turn.env.lifetime(now, settings.rekey_ike_seconds)), RekeyIke())
         elif settings.liveness_seconds and ike.heard + settings.liveness_seconds <= now:
             turn.enqueue(ike, CheckLiveness())
 
 
 def _rekey_children(turn: Turn) -> None:
-    seconds, current = turn.env.settings.rekey_child_seconds, turn.current
-    if not seconds or current is None:
-        return
+    """Ask once in a lifetime; what fails is tried again as its answer says (Section 2.25), or a lifetime later."""
     for child in turn.children:
-        command = RekeyChild(child.spi_in)
-        if child.state is ChildState.OPEN and child.created + seconds <= turn.now and command not in current.queue:
-            current = turn.enqueue(current, command)
+        if child.rekey_at and child.rekey_at <= turn.now and child.state is ChildState.OPEN:
+            later = turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds)
+            turn.put_child(child._replace(rekey_at=later))
+            current, command = turn.current, RekeyChild(child.spi_in)
+            if current is not None and command not in current.queue:
+                turn.enqueue(current, command)
 
 
 def _expire(turn: Turn, ike: IkeSa) -> None:

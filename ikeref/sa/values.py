@@ -82,7 +82,8 @@ class ChildSa(NamedTuple):
     """spi_in of the Child SA that this one was created to replace; empty where there is none."""
     redundant: bool = False
     """Lost the comparison of nonces; whoever created it deletes it (Section 2.8.1)."""
-    created: float = 0.0
+    rekey_at: float = 0.0
+    """When its age asks for a successor (Section 2.8); 0: never."""
 
     @property
     def protocol_id(self) -> int:
@@ -286,7 +287,8 @@ class IkeSa(NamedTuple):
     """Lost the comparison of nonces; whoever created it deletes it (Section 2.8.2)."""
     succeeded: bool = False
     """Another IKE SA has inherited its Child SAs (Section 2.8)."""
-    created: float = 0.0
+    rekey_at: float = 0.0
+    """When its age asks for a successor (Section 2.8); 0: never."""
     heard: float = 0.0
     """When a valid message last came from the peer."""
     sent: float = 0.0
