@@ -1,13 +1,19 @@
 """The model accepts what real ends do, and nothing else: silence, and any output left out or altered, is rejected."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 
 import pytest
-from ikeref_properties.network import ENDS, A, B, Flight, Pair, Record
+from ikeref_properties.network import ENDS, A, B, Flight, Pair, Record, connection
 from ikeref_properties.refinement import Observer
 
 from ikeref import sa
+from ikeref.crypto import Provider
+from ikeref.crypto.free import FreeCrypto
+from ikeref.crypto.real import RealCrypto
+from ikeref.policy.connections import Connection
+from ikeref.policy.credentials import Secret
 from ikeref.registry import NotifyType
 from ikeref.wire import FLAG_RESPONSE, D, N
 
@@ -163,3 +169,45 @@ def test_a_direction_of_the_wrong_child_sa_is_rejected() -> None:
         assert isinstance(remove, sa.Remove)
         wrong = remove._replace(child=remove.child._replace(spi_in=b"\xee" * 4))
         assert rejected(altered(index, (*outputs[:place], wrong, *outputs[place + 1 :]))), (index, wrong)
+
+
+STRANGERS = {A: connection(A, secret=b"one secret"), B: connection(B, secret=b"another secret")}
+
+
+def judged_strangers(connections: dict[str, Connection]) -> list[bool]:
+    """The verdicts on ends that are known not to prove who they are."""
+    observers = {end: Observer(end, verifies=False) for end in ENDS}
+    pair = Pair(5, connections=connections).establish()
+    pair.settle()
+    return [observers[record.end].observe(record).ok for record in pair.records]
+
+
+def test_authentication_that_fails_is_seen_to_fail_in_the_right_way() -> None:
+    assert all(judged_strangers(STRANGERS))
+
+
+def test_authentication_that_ought_to_fail_and_does_not_is_rejected() -> None:
+    assert not all(judged_strangers({end: connection(end) for end in ENDS}))
+
+
+def test_a_responder_that_fails_to_authenticate_is_told_and_left() -> None:
+    """The initiator finds fault with the responder's AUTH: it reports that, and both ends forget (Section 2.21.2)."""
+    wrong = replace(STRANGERS[B], remote_auth=Secret(b"one secret"))
+    observers = {A: Observer(A, verifies=False), B: Observer(B, verifies=True)}
+    pair = Pair(6, connections={**STRANGERS, B: wrong}).establish()
+    pair.settle()
+    verdicts = [observers[record.end].observe(record) for record in pair.records]
+    assert [verdict.explanation for verdict in verdicts if not verdict.ok] == []
+    assert not pair.ikes(A) + pair.ikes(B)
+
+
+@pytest.mark.parametrize("make", [RealCrypto, FreeCrypto])
+def test_either_provider_leads_the_same_life(make: Callable[[], Provider]) -> None:
+    observers = {end: Observer(end) for end in ENDS}
+    pair = Pair(8, crypto=make).establish()
+    for command in (sa.CreateChild("web"), sa.RekeyIke(), sa.RekeyChild(pair.children(A)[0].spi_in), sa.DeleteIke()):
+        pair.command(A, command)
+        pair.settle()
+    assert len(pair.records) > 20
+    for record in pair.records:
+        assert observers[record.end].observe(record).ok

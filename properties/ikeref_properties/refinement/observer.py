@@ -8,7 +8,8 @@ arguments, the datagram's own message. Four simplifications:
   model opens both directions at once; so does the observation. That the outbound one is opened at last is an invariant.
 * The successor of an IKE SA comes into being when its keys do.
 * What a timer does to several IKE SAs at once is one observation for each.
-* An IKE SA that never had an authenticated peer ends without the model seeing a change.
+* An IKE SA that never had an authenticated peer ends without the model seeing a change. To the model the report of a
+  failed IKE_AUTH (Section 2.21.2) is the last of it: what becomes of the report is not looked at.
 """
 
 from collections.abc import Iterator
@@ -203,7 +204,7 @@ class Observer:
 
     def _response(self, record: Record, message: Message, name: str | None) -> Observation:
         own = self._outstanding.get(name) if name is not None else None
-        if name is None or own is None or own.message.message_id != message.message_id:
+        if name is None or own is None or own.message.message_id != message.message_id or self._reporting(name):
             sent = self._sent(record.outputs, name or "")
             return Observation(name or "", events.Input.UNEXPECTED, sent, self._changes(record))
         outcome = words.outcome_of(own.kind, message)
@@ -238,12 +239,17 @@ class Observer:
             match output:
                 case sa.Transmit(message=Message() as message):
                     name = self._carrier(message)
+                    if self._reporting(name):
+                        continue
                     alarm = Alarm.RETRANSMIT if output.again else Alarm.RETRY
                     sent = self._sent((output,), name)
                     found.append(Observation(name, events.Timer(alarm), sent, self._changes(record, tuple(waiting))))
                     waiting.clear()
                 case sa.Closed():
                     name = self._own_name(output.spi_i, output.spi_r)
+                    if self._reporting(name):
+                        self._changes(record, (output,))
+                        continue
                     alarm = Alarm.GIVE_UP if name in self._up or name in self._outstanding else Alarm.HALF_OPEN_EXPIRY
                     self._outstanding.pop(name, None)
                     changes = self._changes(record, (*waiting, output))
@@ -254,6 +260,11 @@ class Observer:
                 case _:
                     waiting.append(output)
         return tuple(found)
+
+    def _reporting(self, name: str) -> bool:
+        """Whether all that is left of an IKE SA is the report that IKE_AUTH failed."""
+        own = self._outstanding.get(name)
+        return own is not None and own.kind is Kind.LIVENESS and name not in self._up
 
     # Outputs
 
