@@ -38,17 +38,18 @@ def checks(size: Size = "small") -> tuple[Check, ...]:
             *window.checks(requests=3, tries=6),
             *collisions.checks(least=2, most=4),
             *selectors.checks(
-                shapes=((2, 1), (1, 2)), within=(Within(1, 1), Within(1, 2, "addresses"), Within(1, 2, "ports"))
+                shapes=((2, 1), (1, 2), (1, 3)), within=(Within(1, 1), Within(1, 2, "addresses"), Within(1, 2, "ports"))
             ),
             *choice.checks(
                 (
                     Shape(3, ((1, 5),), ((None, None),)),
                     Shape(3, ((1, 1, 5),), ((1, 5), (1, 5)), fixed=5),
-                    Shape(3, ((1, 5), (1, 5)), ((1, 5),)),
+                    Shape(3, ((1, 1, 5),), ((1, 1, 5),), fixed=5),
+                    Shape(3, ((1, 5), (1, 5)), ((1, 1, 5),), fixed=5),
                     Shape(3, ((1, 3, 5),), ((1, None, 5),)),
                     Shape(1, ((1, 2, 4),), ((1, 2, None, 4),)),
                 ),
-                ((1, 2, 2), (2, 1, 1)),
+                ((1, 2, 1), (2, 1, 1), (1, 2, 2)),
             ),
             *schedule.checks(pieces=6),
         )
@@ -68,7 +69,7 @@ def checks(size: Size = "small") -> tuple[Check, ...]:
                 Shape(1, ((1, 2, 3, 4),), ((1, 2, None, 4),)),
                 Shape(2, ((3, 5),), ((None, None), (None, None))),
             ),
-            ((1, 2, 2), (2, 1, 1), (1, 3, 2), (2, 2, 2), (1, 3, 3)),
+            ((1, 2, 1), (1, 2, 2), (2, 1, 1), (1, 3, 2), (2, 2, 2), (1, 3, 3)),
         ),
         *schedule.checks(pieces=12),
     )

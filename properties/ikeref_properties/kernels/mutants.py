@@ -207,13 +207,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         _SELECTORS, "is_within", "within another protocol", "or other.ip_protocol == selector.ip_protocol)", "or True)"
     ),
-    Mutant(
-        _SELECTORS,
-        "is_within",
-        "unknown ones hold all",
-        "                is_known(other)\n                and ",
-        "                ",
-    ),
+    Mutant(_SELECTORS, "is_within", "within another family", "other.ts_type == selector.ts_type", "True"),
     Mutant(_SELECTORS, "is_within", "something left is within", "        if left:\n", "        if len(left) > 1:\n"),
     Mutant(
         _CHOICE,
@@ -238,7 +232,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "                    ranks.append(rank)\n                    transforms",
         "                    ranks.append(0)\n                    transforms",
     ),
-    Mutant(_CHOICE, "choose", "unknown transform types are ignored", " or not _is_understood(proposal, kinds)", ""),
+    Mutant(
+        _CHOICE,
+        "choose",
+        "unknown transform types are ignored",
+        "        if transform.type not in kinds:",
+        "        if False:",
+    ),
     Mutant(_CHOICE, "choose", "protocols are not compared", "proposal.protocol_id != own.protocol_id or ", ""),
     Mutant(_CHOICE, "choose", "attributes are not compared", " and other_attributes == attributes", ""),
     Mutant(_CHOICE, "choose", "IDs are not compared", "other_number == number and ", ""),
@@ -257,7 +257,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "left_out and number == 0",
     ),
     Mutant(_CHOICE, "choose", "NONE although others were offered", "                left_out = False\n", ""),
-    Mutant(_CHOICE, "choose", "a type that we leave out is refused", "if not allowed and optional:", "if False:"),
+    Mutant(_CHOICE, "choose", "a type that we leave out is refused", "if optional and not allowed[kind]:", "if False:"),
     Mutant(_CHOICE, "choose", "the answer is numbered 1", "return Proposal(best.number, ", "return Proposal(1, "),
     Mutant(
         _CHOICE, "choose", "answered with the peer's SPI", "best.protocol_id, spi, ", "best.protocol_id, best.spi, "
@@ -295,8 +295,8 @@ MUTANTS: tuple[Mutant, ...] = (
         _CHOICE,
         "verify_choice",
         "what was not offered is accepted",
-        "if not any(same(transform, candidate) for candidate in offered.transforms):",
-        "if False:",
+        "            if same(transform, candidate):",
+        "            if True:",
     ),
     Mutant(_CHOICE, "verify_choice", "other attributes are accepted", " and one.attributes == other.attributes", ""),
     Mutant(
@@ -364,9 +364,9 @@ MUTANTS: tuple[Mutant, ...] = (
 def hunt(mutant: Mutant, checks: tuple[Check, ...], *, seconds: float = 60.0) -> Found:
     """Which of the checks finds it."""
     start = time.monotonic()
-    near = [check for check in checks if check.module == mutant.module and mutant.kernel in check.kernel]
-    far = [check for check in checks if check.module == mutant.module and mutant.kernel not in check.kernel]
-    for check in near + far:
+    own = [check for check in checks if check.module == mutant.module]
+    own.sort(key=lambda check: (check.kernel != mutant.kernel, mutant.kernel not in check.kernel))
+    for check in own:
         verdict = run(check, old=mutant.old, new=mutant.new, seconds=seconds)
         if verdict.claim == "violated":
             return _found(mutant, verdict, start)

@@ -136,6 +136,11 @@ class Run:
         if solver:
             solver.position = 0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether this run is on plain values."""
+        return self._solver is None
+
     # --- Inputs
 
     def number(self, name: str, low: int, high: int | None = None) -> int:

@@ -174,8 +174,8 @@ class Within(NamedTuple):
 
     inner: int
     outer: int
-    free: str = "addresses, protocols and ports"
-    """What is any; otherwise addresses alone, or ports alone, the rest being one value."""
+    free: str = "addresses, protocols, ports, and family of the outer ones"
+    """What is any; otherwise "addresses" alone, or "ports" alone, the rest being one value."""
 
 
 def checks(shapes: tuple[tuple[int, int], ...], within: tuple[Within, ...]) -> tuple[Check, ...]:
@@ -219,7 +219,7 @@ def checks(shapes: tuple[tuple[int, int], ...], within: tuple[Within, ...]) -> t
                 "is_within",
                 _MODULE,
                 "exactly if the outer selectors together allow each packet that the inner ones allow",
-                f"{shape.inner} inner, {shape.outer} outer, IPv4, any {shape.free}",
+                f"{shape.inner} inner, {shape.outer} outer, any {shape.free}",
                 ("7296-2.9-05", "7296-2.9.2-01", "7296-2.9.2-04"),
                 _within(shape),
                 {"int": Whole},
@@ -319,7 +319,8 @@ def _within(shape: Within) -> Any:
             case "ports":
                 low, high = (run.number(f"{name}.{field}", 0, 65535) for field in ("start_port", "end_port"))
                 return TrafficSelector(7, 6, low, high, bytes(4), bytes(4))
-        return _selector(run, name, 7, 4)
+        family = run.choice(f"{name}.family", (7, 8)) if name.startswith("outer") else 7
+        return _selector(run, name, family, _SIZES[family])
 
     def body(run: Run, kernel: Any) -> object:
         inners = tuple(selector(run, f"inner{n}") for n in range(shape.inner))
