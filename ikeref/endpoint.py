@@ -26,6 +26,7 @@ from ikeref.wire.encapsulation import Ike, split, wrap
 
 _COOKIE_OCTETS = 20
 _RESERVED_SPIS = 255
+_HALF_OPEN = Phase.HALF_OPEN
 
 
 class Endpoint:
@@ -289,7 +290,7 @@ def _check_supported(connection: Connection, crypto: Provider) -> None:
 
 def _is_half_open(session: Session | None) -> bool:
     """A half-open IKE SA is the first of its session, and alone (Section 2.6)."""
-    return session is not None and session.ikes[0].phase is Phase.HALF_OPEN
+    return session is not None and session.ikes[0].phase is _HALF_OPEN
 
 
 def _fingerprint(datagram: bytes, path: Path) -> bytes:

@@ -28,6 +28,7 @@ _ESP: Final[Kinds] = ((1, False), (3, True), (4, True), (5, False))
 """ENCR, INTEG, KE, SN."""
 _AH: Final[Kinds] = ((3, False), (4, True), (5, False))
 """INTEG, KE, SN."""
+_KE: Final = TransformType.KE
 
 
 def kinds_of(protocol_id: int) -> Kinds:
@@ -286,7 +287,7 @@ def without_ke(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
     """The same Child SA policy for IKE_AUTH, which has no KE payloads (Section 1.2)."""
     stripped: list[Proposal] = []
     for proposal in proposals:
-        kept = tuple([transform for transform in proposal.transforms if transform.type != TransformType.KE])
+        kept = tuple([transform for transform in proposal.transforms if transform.type != _KE])
         stripped.append(proposal if kept == proposal.transforms else proposal._replace(transforms=kept))
     return tuple(stripped)
 
@@ -296,7 +297,7 @@ def groups_of(proposals: tuple[Proposal, ...]) -> tuple[int, ...]:
     groups: list[int] = []
     for proposal in proposals:
         for transform in proposal.transforms:
-            if transform.type == TransformType.KE and transform.id != KeGroup.NONE and transform.id not in groups:
+            if transform.type == _KE and transform.id != KeGroup.NONE and transform.id not in groups:
                 groups.append(transform.id)
     return tuple(groups)
 

@@ -2,10 +2,14 @@
 
 import hashlib
 from ipaddress import ip_address
+from typing import Final
 
 from ikeref.registry import NotifyType
 from ikeref.sa.values import Address, Path
 from ikeref.wire import N, Payload
+
+_SOURCE: Final = NotifyType.NAT_DETECTION_SOURCE_IP
+_DESTINATION: Final = NotifyType.NAT_DETECTION_DESTINATION_IP
 
 
 def digest(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
@@ -24,8 +28,8 @@ def notifications(spi_i: bytes, spi_r: bytes, path: Path, *, pretend: bool = Fal
     """What tells the peer our view of both addresses; `pretend` makes ours wrong, so that a NAT is seen."""
     source = bytes(20) if pretend else digest(spi_i, spi_r, path.local)
     return (
-        N(NotifyType.NAT_DETECTION_SOURCE_IP, source),
-        N(NotifyType.NAT_DETECTION_DESTINATION_IP, digest(spi_i, spi_r, path.remote)),
+        N(_SOURCE, source),
+        N(_DESTINATION, digest(spi_i, spi_r, path.remote)),
     )
 
 
@@ -34,8 +38,8 @@ def detect(payloads: tuple[Payload, ...], spi_i: bytes, spi_r: bytes, path: Path
 
     There can be several source digests, of a sender that does not know its address; one that matches is enough.
     """
-    sources = [p.data for p in payloads if type(p) is N and p.type == NotifyType.NAT_DETECTION_SOURCE_IP]
-    destinations = [p.data for p in payloads if type(p) is N and p.type == NotifyType.NAT_DETECTION_DESTINATION_IP]
+    sources = [p.data for p in payloads if type(p) is N and p.type == _SOURCE]
+    destinations = [p.data for p in payloads if type(p) is N and p.type == _DESTINATION]
     local = bool(destinations) and digest(spi_i, spi_r, path.local) not in destinations
     remote = bool(sources) and digest(spi_i, spi_r, path.remote) not in sources
     return local, remote

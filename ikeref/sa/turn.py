@@ -4,8 +4,8 @@
 """
 
 from ikeref.crypto import IkeKeys, Suite, envelope
+from ikeref.crypto.transforms import is_aead
 from ikeref.errors import LocalProtocolError
-from ikeref.policy.choice import is_aead
 from ikeref.policy.identities import Identity
 from ikeref.registry import Encr, ExchangeType
 from ikeref.sa import window

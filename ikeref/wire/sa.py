@@ -15,6 +15,7 @@ _unpack_transform: Final = _TRANSFORM.unpack_from
 _pack_transform: Final = _TRANSFORM.pack
 _unpack_attribute: Final = _ATTRIBUTE.unpack_from
 
+_KEY_LENGTH: Final = AttributeType.KEY_LENGTH
 _LAST: Final = 0
 _MORE_PROPOSALS: Final = 2
 _MORE_TRANSFORMS: Final = 3
@@ -68,7 +69,7 @@ class Transform(NamedTuple):
     def key_length(self) -> int | None:
         """Key Length in bits, None where it is absent or not in TV form (Section 3.3.5)."""
         for attribute in self.attributes:
-            if attribute.type == AttributeType.KEY_LENGTH and isinstance(attribute.value, int):
+            if attribute.type == _KEY_LENGTH and isinstance(attribute.value, int):
                 return attribute.value
         return None
 
