@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 COMMANDS: Final = (
     Entry("tour", "ikeref.cli.tour.command"),
     Entry("check", "ikeref.cli.check"),
+    Entry("spec", "ikeref.cli.spec"),
     Entry("decode", "ikeref.cli.decode.command"),
     Entry("serve", "ikeref.cli.live.command"),
     Entry("connect", "ikeref.cli.live.command"),
