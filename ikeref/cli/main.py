@@ -23,6 +23,7 @@ COMMANDS: Final = (
     Entry("tour", "ikeref.cli.tour.command"),
     Entry("check", "ikeref.cli.check"),
     Entry("spec", "ikeref.cli.spec"),
+    Entry("explore", "ikeref.cli.explore"),
     Entry("decode", "ikeref.cli.decode.command"),
     Entry("serve", "ikeref.cli.live.command"),
     Entry("connect", "ikeref.cli.live.command"),

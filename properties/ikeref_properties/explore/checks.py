@@ -13,7 +13,17 @@ from ikeref_properties.explore.values import NAMES, Deviation, End, State
 
 def step(before: Session, outputs: tuple[sa.Output, ...], after: Session | None) -> Deviation | None:
     """What a step of one end breaks by itself."""
-    return _messages(before, outputs, after) or _comparison(before, outputs, after)
+    return _messages(before, outputs, after) or _comparison(before, outputs, after) or _closed(before, after)
+
+
+def _closed(before: Session, after: Session | None) -> Deviation | None:
+    """What is closed stays closed (Section 1.4.1)."""
+    for ike in before.ikes:
+        if ike.phase is Phase.CLOSED and after is not None:
+            for now in after.ikes:
+                if now.spi == ike.spi and now.phase is not Phase.CLOSED:
+                    return Deviation("what is deleted is gone (Section 1.4.1)", f"an IKE SA is {now.phase.name} again")
+    return None
 
 
 def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | None) -> Deviation | None:
@@ -21,17 +31,17 @@ def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | 
     replayed = [output.message for output in outputs if type(output) is sa.Replayed]
     next_of = {(ike.spi_i, ike.spi_r): ike.next_request for ike in before.ikes}
     unanswered = {(ike.spi_i, ike.spi_r) for ike in before.ikes if ike.outstanding is not None}
-    for message in received:
-        key = (message.spi_i, message.spi_r)
-        if message.is_response:
+    for response in received:
+        key = (response.spi_i, response.spi_r)
+        if response.is_response:
             if key not in unanswered:
-                return Deviation("responses (Section 2.1)", f"response {message.message_id} answers nothing")
+                return Deviation("responses (Section 2.1)", f"response {response.message_id} answers nothing")
             unanswered.discard(key)
     answered = 0
     for output in outputs:
-        message = output.message if type(output) is sa.Transmit else None
-        if message is None or type(output) is not sa.Transmit:
+        if type(output) is not sa.Transmit or output.message is None:
             continue
+        message = output.message
         key, number = (message.spi_i, message.spi_r), message.message_id
         if output.again:
             if not _is_old(before, output):
@@ -48,7 +58,7 @@ def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | 
                 return Deviation("window (Section 2.3)", f"request {number} while another is unanswered")
             next_of[key] = number + 1
             unanswered.add(key)
-    asked = sum(not message.is_response for message in received) + len(replayed)
+    asked = sum(not each.is_response for each in received) + len(replayed)
     if answered != asked:
         return Deviation("responses (Section 2.1)", f"{asked} requests came, {answered} responses went")
     if after is not None:
@@ -88,7 +98,9 @@ def _comparison(before: Session, outputs: tuple[sa.Output, ...], after: Session 
             redundant = next((made.redundant for made in after.children if made.spi_in == intent.spi_in), None)
         if redundant is not None and redundant is not (mine < theirs):
             which = "lowest" if mine < theirs else "not lowest"
-            return Deviation("the lowest nonce loses (Section 2.8.1)", f"its own nonces are {which}, and it {redundant=}")
+            return Deviation(
+                "the lowest nonce loses (2.8.1, 2.8.2)", f"its own nonces are {which}, and it {redundant=}"
+            )
     return None
 
 
@@ -176,6 +188,21 @@ def both(state: State) -> Deviation | None:
     return None
 
 
+def orphan(state: State) -> Deviation | None:
+    """Nothing is in flight or outstanding, and an IKE SA waits for a Delete that nobody will send (Section 2.8.2)."""
+    if state.flights:
+        return None
+    for end in state.ends:
+        for ike in end.skeleton.ikes:
+            if ike.outstanding >= 0 or ike.waits or (end.session is not None and end.session.retries):
+                return None
+    for who, end in enumerate(state.ends):
+        for ike in end.skeleton.ikes:
+            if ike.expires and ike.phase is not Phase.CLOSED:
+                return Deviation("no orphans (Section 2.8.2)", f"{NAMES[who]} waits in vain for a Delete")
+    return None
+
+
 def resting(state: State) -> bool:
     """Nothing is in flight, outstanding, waiting or due."""
     return not state.flights and all(_idle(end.skeleton, end.session) for end in state.ends)
@@ -224,7 +251,8 @@ def at_rest(state: State) -> Deviation | None:
         assert end.session is not None
         for child in end.session.children:
             if not (child.inbound and child.outbound) or child.state is not ChildState.OPEN:
-                return Deviation("both directions (Section 1.4.1)", f"{NAMES[who]} keeps one that is {child.state.name}")
+                why = f"{NAMES[who]} keeps one that is {child.state.name}"
+                return Deviation("both directions (Section 1.4.1)", why)
     present = first.skeleton.children
     if len(set(present)) != len(present):
         return Deviation("a rekey leaves one (Section 2.8.1)", "there are two for one")
@@ -241,5 +269,3 @@ def _pairs(end: End) -> set[tuple[bytes, bytes]]:
 
 def _spis(halves: dict[bytes, bytes]) -> str:
     return ", ".join(spi.hex() for spi in sorted(halves)) or "none"
-
-

@@ -2,8 +2,8 @@
 
 A nonce matters by its place among the nonces that it will be compared with. When one is drawn, these are known: the
 peer's rekey of the same kind is without a response, or ours is and the peer's has just come. Each place is then a
-choice: below, above or between them, equal to one, a prefix of the lowest or the lowest continued. Where the first
-nonces are equal the SPIs may decide, so that which SPI is lower is a choice too.
+choice: below, above or between them, equal to one, or a prefix of the lowest; the second can also continue the first.
+Where the first nonces are equal the SPIs may decide, so that which SPI is lower is a choice too.
 """
 
 from datetime import UTC, datetime
@@ -95,7 +95,7 @@ class Draws:
 
 
 def _places(rivals: tuple[bytes, ...], tail: bytes) -> list[bytes]:
-    """All places in the order: lower, higher, between, equal, a prefix, continued."""
+    """All places in the order: lower, higher, between, equal, a prefix; and the only one there is, continued."""
     values = [int.from_bytes(rival[:_PLACE]) for rival in rivals]
     found = [(values[0] // 2).to_bytes(_PLACE) + tail, ((values[-1] + _TOP) // 2).to_bytes(_PLACE) + tail]
     found += [((a + b) // 2).to_bytes(_PLACE) + tail for a, b in pairwise(values) if b - a > 1]
@@ -103,7 +103,8 @@ def _places(rivals: tuple[bytes, ...], tail: bytes) -> list[bytes]:
     lowest = rivals[0]
     if len(lowest) > NONCE_OCTETS - 8:
         found.append(lowest[:-1])
-    found.append(lowest + b"\x01")
+    if len(rivals) == 1:
+        found.append(lowest + b"\x01")
     return found
 
 

@@ -13,6 +13,7 @@ from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import Environment, Path, Session
 from ikeref.sa.step import Datagram, Tick
 from ikeref.sa.values import ChildRequest, DeleteIke, IkeRequest
+from ikeref.wire import FLAG_INITIATOR
 from ikeref_properties.explore import checks, skeleton
 from ikeref_properties.explore.draws import NONCE_OCTETS, Draws, Rivals, calendar
 from ikeref_properties.explore.values import Deviation, End, Flight
@@ -36,6 +37,8 @@ class Branch(NamedTuple):
     sent: tuple[Flight, ...]
     outputs: tuple[sa.Output, ...]
     deviation: Deviation | None
+    behaviour: str = "nothing"
+    """What the end did, without names and numbers: to compare what two searches saw."""
 
 
 class Local:
@@ -97,8 +100,30 @@ class Local:
             for place in range(len(script), len(draws.choices)):
                 taken = (*script, *(0,) * (place - len(script)))
                 scripts += [(*taken, other) for other in range(draws.choices[place] - 1, 0, -1)]
-            found.append(_branch(who, end, key, session, step, draws.count))
+            branch = _branch(who, end, key, session, step, draws.count)
+            found.append(branch if branch.deviation is not None else self._with_the_past(who, branch))
         return found
+
+    def _with_the_past(self, who: int, branch: Branch) -> Branch:
+        """What came before comes again: all but the request answered last must be without any effect."""
+        session = branch.end.session
+        if session is None:
+            return branch
+        for ike in session.ikes:
+            old = (
+                *(branch.end.old.get((ike.spi, True), ()) if ike.outstanding is not None else ()),
+                *branch.end.old.get((ike.spi, False), ())[:-1],
+            )
+            for datagram in old:
+                self.steps += 1
+                try:
+                    sa.step(session, Datagram(datagram, INCOMING[who]), NOW, self._environments[who])
+                except Dropped:
+                    continue
+                return branch._replace(
+                    deviation=Deviation("old messages (Section 2.3)", "one from long ago has effect")
+                )
+        return branch
 
 
 def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int) -> Branch:
@@ -116,7 +141,7 @@ def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, dra
             closing = True
         case _:
             closing = closing or _persistent(before, session)
-    made = End(session, drawn, installed, roots, doomed, closing, EMPTY)
+    made = End(session, drawn, installed, roots, doomed, closing, EMPTY, _remembered(end, key, outputs))
     try:
         made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing)
     except TypeError as error:
@@ -126,7 +151,22 @@ def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, dra
         for output in outputs
         if type(output) is sa.Transmit and output.message is not None
     )
-    return Branch(made, sent, outputs, deviation)
+    what = "datagram" if type(key) is bytes else str(key[0]) if type(key) is tuple else type(key).__name__
+    return Branch(made, sent, outputs, deviation, behaviour(what, who, outputs))
+
+
+def _remembered(end: End, key: object, outputs: tuple[sa.Output, ...]) -> dict[tuple[bytes, bool], tuple[bytes, ...]]:
+    """The datagrams that came last on each IKE SA."""
+    if type(key) is not bytes:
+        return end.old
+    for output in outputs:
+        if type(output) is sa.Received:
+            message = output.message
+            spi = message.spi_r if message.flags & FLAG_INITIATOR else message.spi_i
+            place = (spi, message.is_response)
+            before = end.old.get(place, ())
+            return {**end.old, place: (key,) if message.is_response else (*before[-1:], key)}
+    return end.old
 
 
 EMPTY = skeleton.of_end(None, {}, {}, frozenset(), False)
@@ -136,8 +176,11 @@ def _settle(session: Session) -> Session:
     """How often a request was sent again only matters to giving up, which is an action of its own."""
     if all(ike.outstanding is None or ike.outstanding.transmissions == 1 for ike in session.ikes):
         return session
+    deadline = NOW + SETTINGS.retransmit_initial_seconds
     ikes = tuple(
-        ike._replace(outstanding=ike.outstanding._replace(transmissions=1)) if ike.outstanding is not None else ike
+        ike
+        if ike.outstanding is None
+        else ike._replace(outstanding=ike.outstanding._replace(transmissions=1, deadline=deadline))
         for ike in session.ikes
     )
     return session._replace(ikes=ikes)
@@ -168,9 +211,7 @@ def _due(session: Session, timer: str, which: int) -> Session:
     """The session with one timer due."""
     if timer == "retry":
         retries = session.retries
-        return session._replace(
-            retries=(*retries[:which], retries[which]._replace(due=DUE), *retries[which + 1 :])
-        )
+        return session._replace(retries=(*retries[:which], retries[which]._replace(due=DUE), *retries[which + 1 :]))
     ike = session.ikes[which]
     if timer in ("expire", "forget"):
         ike = ike._replace(expires=DUE)
@@ -195,3 +236,24 @@ def _rivals(end: End, peer: End, key: object) -> Rivals:
 
 
 NOBODY = Rivals()
+
+
+def behaviour(what: str, who: int, outputs: tuple[sa.Output, ...]) -> str:
+    """What an end did, without names and numbers."""
+    words = [what, str(who)]
+    for output in outputs:
+        match output:
+            case sa.Received(message) | sa.Transmit(message=message) | sa.Replayed(message=message):
+                if message is not None:
+                    payloads = "/".join(type(payload).__name__ for payload in message.payloads)
+                    words.append(f"{type(output).__name__} {message.exchange_type} {message.flags} {payloads}")
+            case sa.Install(inbound, child) | sa.Remove(inbound, child):
+                kind = "in" if inbound else "out"
+                words.append(f"{type(output).__name__} {kind} {child.initiator} {child.redundant} {child.state}")
+            case sa.Closed(reason=reason):
+                words.append(f"Closed {reason}")
+            case sa.Failed(what, reason):
+                words.append(f"Failed {what} {reason}")
+            case _:
+                words.append(type(output).__name__)
+    return "; ".join(words)

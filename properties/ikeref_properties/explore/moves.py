@@ -16,6 +16,8 @@ from ikeref_properties.explore.fingerprint import own, shared, wanted
 from ikeref_properties.explore.local import Branch, Local
 from ikeref_properties.explore.values import NAMES, Action, Bounds, Deviation, Flight, Left, State
 
+RETRANSMIT, GIVE_UP, EITHER = ("retransmit",), ("give up",), ("retransmit", "give up")
+
 
 class Successor(NamedTuple):
     """A step of the whole."""
@@ -23,7 +25,8 @@ class Successor(NamedTuple):
     action: Action
     state: State
     deviation: Deviation | None
-    outputs: tuple[sa.Output, ...]
+    branch: Branch | None
+    """What the end made of it; None where only the network acted."""
 
 
 class Moves:
@@ -60,7 +63,7 @@ class Moves:
                 yield from self._step(state, action, flight.datagram, state.flights, fewer)
             if left.losses:
                 fewer = left._replace(losses=left.losses - 1)
-                yield self._finish(Action("lose", flight.to, flight), State(state.ends, others, fewer), None, ())
+                yield self._finish(Action("lose", flight.to, flight), State(state.ends, others, fewer), None, None)
 
     # What time does
 
@@ -70,19 +73,19 @@ class Moves:
             if end.session is None:
                 continue
             for which, ike in enumerate(end.skeleton.ikes):
-                timers = []
+                timers: tuple[str, ...] = ()
                 if ike.outstanding >= 0:
                     timers = self._overdue(state, who, which)
                 elif ike.expires and ike.phase is not Phase.CLOSED and quiet:
-                    timers = ["expire"]
+                    timers = ("expire",)
                 elif ike.phase is Phase.CLOSED and self._bounds.give_up:
-                    timers = ["forget"]
+                    timers = ("forget",)
                 for timer in timers:
                     yield from self._step(state, Action(timer, who, which=which), (timer, which))
-            for which in range(len(end.session.retries)):
+            for which in range(len(end.session.retries) if self._bounds.early or not state.flights else 0):
                 yield from self._step(state, Action("retry", who, which=which), ("retry", which))
 
-    def _overdue(self, state: State, who: int, which: int) -> list[str]:
+    def _overdue(self, state: State, who: int, which: int) -> tuple[str, ...]:
         """What becomes of a request without a response."""
         ike = state.ends[who].skeleton.ikes[which]
         for flight in state.flights:
@@ -90,7 +93,7 @@ class Moves:
             if message.ike == ike.ike and message.message_id == ike.outstanding:
                 sent_by_us = flight.to != who
                 if message.response is not sent_by_us:
-                    return []
+                    return ()
         peer = state.ends[1 - who].skeleton
         theirs = shared(peer, ike.ike)
         if theirs is None:
@@ -98,8 +101,8 @@ class Moves:
         else:
             reachable = theirs.phase is not Phase.CLOSED or theirs.expected == ike.outstanding + 1
         if not reachable:
-            return ["give up"]
-        return ["retransmit", "give up"] if self._bounds.give_up else ["retransmit"]
+            return GIVE_UP
+        return EITHER if self._bounds.give_up else RETRANSMIT
 
     # What users do
 
@@ -129,11 +132,13 @@ class Moves:
         for number, branch in enumerate(branches):
             after = _joined(state, who, branch, state.flights if flights is None else flights, left or state.left)
             numbered = action._replace(branch=number) if number else action
-            yield self._finish(numbered, after, branch.deviation, branch.outputs)
+            deviation = branch.deviation
+            if action.what == "give up" and not self._bounds.give_up:
+                why = "waits for an answer that will never come"
+                deviation = deviation or Deviation("every request is answered (Section 2.1)", why)
+            yield self._finish(numbered, after, deviation, branch)
 
-    def _finish(
-        self, action: Action, state: State, deviation: Deviation | None, outputs: tuple[sa.Output, ...]
-    ) -> Successor:
+    def _finish(self, action: Action, state: State, deviation: Deviation | None, branch: Branch | None) -> Successor:
         self.checked += 1
         if deviation is not None:
             deviation = deviation._replace(why=f"{NAMES[action.end]}: {deviation.why}")
@@ -141,10 +146,15 @@ class Moves:
             deviation = checks.both(state)
         if self._tidy and deviation is None:
             state, deviation = self._tidied(state)
-        return Successor(action, state, deviation, outputs)
+        if deviation is None and not self._bounds.give_up:
+            deviation = checks.orphan(state)
+        return Successor(action, state, deviation, branch)
 
     def _tidied(self, state: State) -> tuple[State, Deviation | None]:
-        """Old datagrams arrive, and must change nothing; then they and closed IKE SAs that nobody asks are forgotten."""
+        """Old datagrams arrive, and must change nothing; then they and closed IKE SAs that nobody asks are forgotten.
+
+        A request that is lost is sent again at once: until then it would be no different from one that is slow.
+        """
         flights = []
         for flight in state.flights:
             if _matters(state, flight):
@@ -159,14 +169,20 @@ class Moves:
         if len(flights) < len(state.flights):
             state = state._replace(flights=tuple(flights))
         for who in (0, 1):
-            which = _useless(state, who)
-            while which is not None:
-                [branch] = self._local.branches(who, state.ends[who], ("forget", which), state.ends[1 - who])
+            for which, ike in enumerate(state.ends[who].skeleton.ikes):
+                if ike.outstanding >= 0 and self._overdue(state, who, which) == RETRANSMIT:
+                    [branch] = self._local.branches(who, state.ends[who], (RETRANSMIT[0], which), state.ends[1 - who])
+                    self.checked += 1
+                    if branch.deviation is not None or branch.end.session != state.ends[who].session:
+                        why = f"it changes {NAMES[who]}"
+                        return state, branch.deviation or Deviation("retransmission (Section 2.1)", why)
+                    state = state._replace(flights=state.flights + branch.sent)
+            while (closed := _useless(state, who)) is not None:
+                [branch] = self._local.branches(who, state.ends[who], ("forget", closed), state.ends[1 - who])
                 self.checked += 1
                 if branch.deviation is not None:
                     return state, branch.deviation
                 state = _joined(state, who, branch, state.flights, state.left)
-                which = _useless(state, who)
         return state, None
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
-from ikeref import sa
 from ikeref_properties.explore import checks
 from ikeref_properties.explore.fingerprint import SOUND, Merging, fingerprint
 from ikeref_properties.explore.local import Local
 from ikeref_properties.explore.moves import Moves, Successor
 from ikeref_properties.explore.start import start
-from ikeref_properties.explore.values import Action, Bounds, Deviation
+from ikeref_properties.explore.values import Action, Bounds, Deviation, Left
 
 _PAUSE = 2048
 """States between two reports of progress."""
@@ -75,6 +74,9 @@ class Search:
         self._local = Local(self._connections, every_nonce=bounds.every_nonce)
         self._moves = Moves(self._local, bounds, tidy=tidy)
         self._seen: dict[bytes, int] = {fingerprint(self._start, merging): 0}
+        self._left = [self._start.left]
+        self._more: dict[int, int] = {}
+        """The same state, seen before with less left of something."""
         self._parent = array("I", [0])
         self._ordinal = array("H", [0])
         self._depth = array("H", [0])
@@ -113,10 +115,10 @@ class Search:
                 if successor.deviation is not None:
                     found = self._counterexample(index, ordinal, successor.deviation)
                     break
-                mark = fingerprint(successor.state, self._merging)
-                known = self._seen.get(mark)
+                mark, left = fingerprint(successor.state, self._merging), successor.state.left
+                known = self._known(mark, left)
                 if known is None:
-                    known = self._add(mark, index, ordinal)
+                    known = self._add(mark, left, index, ordinal)
                     frontier.append(successor.state)
                     indices.append(known)
                 if successor.action.moves:
@@ -146,8 +148,22 @@ class Search:
             found,
         )
 
-    def _add(self, mark: bytes, parent: int, ordinal: int) -> int:
-        index = self._seen[mark] = len(self._seen)
+    def _known(self, mark: bytes, left: Left) -> int | None:
+        """The state seen with at least as much left: whatever may happen now may happen there."""
+        index = self._seen.get(mark)
+        while index is not None:
+            if _covers(self._left[index], left):
+                return index
+            index = self._more.get(index)
+        return None
+
+    def _add(self, mark: bytes, left: Left, parent: int, ordinal: int) -> int:
+        index = len(self._left)
+        before = self._seen.get(mark)
+        if before is not None:
+            self._more[index] = before
+        self._seen[mark] = index
+        self._left.append(left)
         self._parent.append(parent)
         self._ordinal.append(ordinal)
         self._depth.append(self._depth[parent] + 1)
@@ -157,7 +173,8 @@ class Search:
     def _note(self, successor: Successor) -> None:
         action = successor.action
         self.taken[action.what if action.command is None else type(action.command).__name__] += 1
-        self.behaviours.add(behaviour(successor))
+        if successor.branch is not None:
+            self.behaviours.add(successor.branch.behaviour)
 
     def _counterexample(self, index: int, ordinal: int | None, deviation: Deviation) -> Counterexample:
         ordinals = [] if ordinal is None else [ordinal]
@@ -173,7 +190,7 @@ class Search:
 
     def _stuck(self) -> Counterexample | None:
         """A state from which deliveries and timers alone never bring rest; the nearest to the start."""
-        count = len(self._seen)
+        count = len(self._left)
         into: list[list[int]] = [[] for _ in range(count)]
         for source, target in zip(self._edges_from, self._edges_to):
             into[target].append(source)
@@ -190,24 +207,10 @@ class Search:
         return self._counterexample(index, None, Deviation("rest can be reached", "from here on it can't"))
 
 
-def behaviour(successor: Successor) -> str:
-    """What an end did, without names and numbers: to compare what two searches saw."""
-    words = [successor.action.what, str(successor.action.end)]
-    for output in successor.outputs:
-        match output:
-            case sa.Received(message) | sa.Transmit(message=message) | sa.Replayed(message=message):
-                if message is not None:
-                    payloads = "/".join(type(payload).__name__ for payload in message.payloads)
-                    words.append(f"{type(output).__name__} {message.exchange_type} {message.flags} {payloads}")
-            case sa.Install(inbound, child) | sa.Remove(inbound, child):
-                kind = "in" if inbound else "out"
-                words.append(f"{type(output).__name__} {kind} {child.initiator} {child.redundant} {child.state}")
-            case sa.Closed(reason=reason):
-                words.append(f"Closed {reason}")
-            case sa.Failed(what, reason):
-                words.append(f"Failed {what} {reason}")
-            case _:
-                words.append(type(output).__name__)
-    return "; ".join(words)
-
-
+def _covers(more: Left, less: Left) -> bool:
+    return (
+        more.commands[0] >= less.commands[0]
+        and more.commands[1] >= less.commands[1]
+        and more.losses >= less.losses
+        and more.duplicates >= less.duplicates
+    )

@@ -32,10 +32,9 @@ def _end(pair: Pair, name: str) -> End:
         raise AssertionError(f"{deviation.rule}: {deviation.why}")
     session = _now(session)
     made = skeleton.of_end(session, plane, roots, frozenset(), False)
-    return End(session, 0, plane, roots, frozenset(), False, made)
+    return End(session, 0, plane, roots, frozenset(), False, made, {})
 
 
 def _now(session: Session) -> Session:
     """All of it happened just now."""
-    ikes = tuple(ike._replace(created=NOW, heard=NOW, sent=NOW) for ike in session.ikes)
-    return session._replace(ikes=ikes, children=tuple(child._replace(created=NOW) for child in session.children))
+    return session._replace(ikes=tuple(ike._replace(heard=NOW, sent=NOW) for ike in session.ikes))

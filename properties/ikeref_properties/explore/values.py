@@ -24,6 +24,8 @@ class Bounds(NamedTuple):
     """Child SAs at the start."""
     give_up: bool = False
     """Whether an end may give up a peer that could still answer, and forget a closed IKE SA early (Section 2.4)."""
+    early: bool = False
+    """Whether a retry after TEMPORARY_FAILURE may come while something is in flight: two may then collide again."""
     kinds: tuple[str, ...] = KINDS
     """Which commands there are."""
     every_nonce: bool = True
@@ -48,7 +50,7 @@ class Flight(NamedTuple):
 class End:
     """One end: its session, and what its outputs so far say of its data plane. A value, for all its being a class."""
 
-    __slots__ = ("closing", "doomed", "drawn", "plane", "roots", "session", "skeleton")
+    __slots__ = ("closing", "doomed", "drawn", "old", "plane", "roots", "session", "skeleton")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class End:
         doomed: frozenset[bytes],
         closing: bool,
         skeleton: EndSkeleton,
+        old: dict[tuple[bytes, bool], tuple[bytes, ...]],
     ) -> None:
         self.session = session
         self.drawn = drawn
@@ -72,6 +75,8 @@ class End:
         self.closing = closing
         """Whether the IKE SA may end: by command, or after persistent TEMPORARY_FAILURE (Section 2.25)."""
         self.skeleton = skeleton
+        self.old = old
+        """By the IKE SA's SPI at this end: the response that came last, the two requests that came last."""
 
 
 class Left(NamedTuple):

@@ -1,0 +1,171 @@
+"""`ikeref explore`: every state of two ends of the shipped code, within bounds."""
+
+from time import process_time
+from typing import Annotated, Final
+
+from ikeref_properties.explore import faults
+from ikeref_properties.explore.search import Counterexample, Progress, Result, Search
+from ikeref_properties.explore.values import KINDS, NAMES, Bounds
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+from typer import Exit, Option
+
+from ikeref.cli import words
+from ikeref.cli.complain import stop
+
+INCONCLUSIVE: Final = 3
+"""Exit code where a limit was reached before every state was seen."""
+_WIDEST: Final = 110
+_NARROWEST: Final = 60
+
+
+def explore(
+    commands: Annotated[int, Option(min=0, max=9, metavar="N", help="Commands at each end.")] = 1,
+    loss: Annotated[int, Option(min=0, max=9, metavar="N", help="Datagrams lost.")] = 1,
+    duplicate: Annotated[int, Option(min=0, max=9, metavar="N", help="Datagrams that arrive twice.")] = 1,
+    children: Annotated[int, Option(min=1, max=5, metavar="N", help="Child SAs at the start.")] = 1,
+    kinds: Annotated[
+        list[str] | None, Option("--kind", metavar="KIND", help=f"Only these commands: {', '.join(KINDS)}.")
+    ] = None,
+    give_up: Annotated[
+        bool, Option("--give-up", help="An end may give up a living peer, and forget a closed IKE SA early.")
+    ] = False,
+    early: Annotated[
+        bool, Option("--early", help="Retries after TEMPORARY_FAILURE may come while datagrams are in flight.")
+    ] = False,
+    one_order: Annotated[bool, Option("--one-order", help="One order of nonces instead of every one.")] = False,
+    seconds: Annotated[float, Option(min=0, metavar="S", help="Stop after S seconds; 0: never.")] = 0,
+    fault: Annotated[str, Option(metavar="NAME", help="Break the code first: see --faults.")] = "",
+    list_faults: Annotated[bool, Option("--faults", help="List the faults that can be seeded.")] = False,
+) -> None:
+    """Visit every state that two ends of the shipped code can reach, and judge each.
+
+    Two ends with an IKE SA and Child SAs, toy cryptography, real protocol code. Commands, deliveries in any order,
+    losses, duplicates and timers are tried in every combination, up to the bounds. A finding is a shortest schedule.
+
+    Exit code: 0 if nothing deviates in any state, 1 if something does, 2 if it could not run, 3 if time was too short.
+    """
+    console = Console(highlight=False)
+    if list_faults:
+        console.print(_faults())
+        return
+    if fault and fault not in faults.names():
+        stop(f"there is no fault {fault!r}; there are: {', '.join(faults.names())}")
+    chosen = tuple(kinds or KINDS)
+    if unknown := [kind for kind in chosen if kind not in KINDS]:
+        stop(f"there is no command {unknown[0]!r}; there are: {', '.join(KINDS)}")
+    bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, not one_order)
+    with faults.seeded(fault):
+        before = process_time()
+        result = _search(bounds, seconds or float("inf"), console)
+        spent = process_time() - before
+    if result.counterexample is not None:
+        _print_ladder(result.counterexample, console)
+    console.print(_summary(result, spent))
+    console.print(_verdict(result))
+    if result.counterexample is not None:
+        raise Exit(1)
+    if not result.complete:
+        raise Exit(INCONCLUSIVE)
+
+
+def _search(bounds: Bounds, seconds: float, console: Console) -> Result:
+    search = Search(bounds)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.fields[states]:,} states, {task.fields[frontier]:,} to go on from"),
+        TextColumn("{task.fields[rate]:,.0f} steps/s"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, states=1, frontier=1, rate=0.0)
+
+        def watch(progress: Progress) -> None:
+            rate = progress.checked / progress.seconds if progress.seconds else 0.0
+            bar.update(task, states=progress.states, frontier=progress.frontier, rate=rate)
+
+        return search.run(seconds=seconds, watch=watch)
+
+
+def _faults() -> Table:
+    table = Table("fault", "what is broken", "section", box=None, pad_edge=False)
+    for fault in faults.FAULTS:
+        table.add_row(fault.name, fault.what, fault.section)
+    return table
+
+
+def _summary(result: Result, seconds: float) -> Table:
+    bounds = result.bounds
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    orders = "every order of nonces" if bounds.every_nonce else "one order of nonces"
+    table.add_row(
+        "bounds",
+        f"{bounds.children} Child SA{'s' if bounds.children > 1 else ''}, commands an end: {bounds.commands}, "
+        f"lost: {bounds.losses}, duplicated: {bounds.duplicates}, {orders}",
+    )
+    table.add_row("commands", ", ".join(bounds.kinds))
+    table.add_row("states", f"{result.states:,} different, {result.resting:,} of them at rest")
+    rate = result.checked / seconds if seconds else 0.0
+    table.add_row(
+        "steps", f"{result.checked:,} judged, {rate:,.0f} a second and core; {result.made:,} made by the code"
+    )
+    table.add_row("longest", f"{result.depth} steps from the start")
+    taken = ", ".join(f"{what} {count:,}" for what, count in sorted(result.taken.items()))
+    table.add_row("taken", taken)
+    return table
+
+
+def _verdict(result: Result) -> Text:
+    if result.counterexample is not None:
+        deviation = result.counterexample.deviation
+        return Text(f"✗ {deviation.rule}: {deviation.why}", style="bold red")
+    if not result.complete:
+        return Text("? no deviation so far, but there was no time for every state", style="yellow")
+    return Text("✓ every state within the bounds was seen, and nothing deviates", style="green")
+
+
+# A counterexample as a ladder
+
+
+def _print_ladder(found: Counterexample, console: Console) -> None:
+    inner = max(_NARROWEST, min(console.width, _WIDEST)) - 7
+    console.print(f"\n    {NAMES[0]}{NAMES[1]:>{inner + 2}}", style="bold")
+    for number, step in enumerate(found.steps, 1):
+        action = step.action
+        right = action.end == 1
+        if action.flight is not None:
+            title = action.flight.skeleton.title
+            if action.what == "lose":
+                _line(console, number, _arrow(f"{title} ", inner, right, "✗"), "bold red")
+            else:
+                again = " (and comes again)" if action.what == "duplicate" else ""
+                _line(console, number, _arrow(f"{title}{again} ", inner, right, "▶" if right else "◀"), "cyan")
+        else:
+            text = words.command(action.command) if action.command is not None else action.what
+            _line(console, number, _beside(f"▸ {text}", inner, right), "bold")
+        if action.branch:
+            _line(console, 0, _beside(f"  nonces: order {action.branch}", inner, right), "dim")
+        for output in step.branch.outputs if step.branch is not None else ():
+            if text := words.effect(output):
+                _line(console, 0, _beside(text, inner, right), "magenta")
+    console.print()
+
+
+def _beside(text: str, inner: int, right: bool) -> str:
+    text = text[: inner - 2]
+    return f" {text:>{inner - 2}} " if right else f" {text:<{inner - 2}} "
+
+
+def _arrow(text: str, inner: int, right: bool, head: str) -> str:
+    text = text[: inner - 6]
+    return f"── {text}".ljust(inner - 1, "─") + head if right else head + f" {text}──".rjust(inner - 1, "─")
+
+
+def _line(console: Console, number: int, middle: str, style: str) -> None:
+    head = f"{number:>3} " if number else "    "
+    console.print(Text.assemble((head, "bright_black"), "│", (middle, style), "│", no_wrap=True))
