@@ -1,11 +1,12 @@
 """The executor: proxies are faithful to plain values, no path is missed, and nothing is claimed that was not shown."""
 
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ikeref_properties.kernels.logic import eq, every, le, lower, lt, no, pick, same, some
 from ikeref_properties.kernels.paths import Inconclusive, Run, explore
+from ikeref_properties.kernels.proxies import Text
 
 STRINGS = [bytes(octets) for size in range(4) for octets in product((0, 1, 255), repeat=size)]
 
@@ -16,8 +17,8 @@ def _sign(one: Any, other: Any) -> object:
 
 def _text(run: Run, name: str, value: bytes) -> bytes:
     """Text of which the run is told what it is."""
-    text: Any = run.text(name, 0, 3)
-    for i, digit in enumerate(text.digits):
+    text = run.text(name, 0, 3)
+    for i, digit in enumerate(cast(Text, text).digits):
         run.assume(eq(digit, value[i] + 1 if i < len(value) else 0))
     return text
 
@@ -25,7 +26,7 @@ def _text(run: Run, name: str, value: bytes) -> bytes:
 @pytest.mark.parametrize("one", STRINGS[:14])
 def test_text_compares_as_bytes_do(one: bytes) -> None:
     for other in STRINGS:
-        seen = []
+        seen: list[object] = []
 
         def body(run: Run, other: bytes = other, seen: list[object] = seen) -> object:
             if run.is_plain:

@@ -201,7 +201,6 @@ def checks(shapes: tuple[tuple[int, int], ...], within: tuple[Within, ...]) -> t
             ("7296-2.9-05",),
             _covered,
         ),
-        Check("narrow", _MODULE, _EXACT, one, _NARROW, _narrow(1, 1)),
         *(
             Check(
                 "narrow",
@@ -214,6 +213,7 @@ def checks(shapes: tuple[tuple[int, int], ...], within: tuple[Within, ...]) -> t
             )
             for offered, mine in shapes
         ),
+        Check("narrow", _MODULE, _EXACT, one, _NARROW, _narrow(1, 1)),
         *(
             Check(
                 "is_within",
