@@ -68,8 +68,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: IkeReques
         (intent.nonce, nonce), crossing.nonces, (made.spi_i, made.spi_r), crossing.spis
     ):
         turn.put(made._replace(phase=Phase.REKEYED, redundant=True, queue=(DeleteIke(),)))
-        if theirs is not None:
-            _inherit(turn, ike, theirs)
+        _yield(turn, ike, theirs)
         return
     if theirs is not None and theirs.phase is Phase.CANDIDATE:
         turn.put(theirs._replace(phase=Phase.REKEYED, redundant=True, expires=turn.now + turn.patience))
@@ -81,9 +80,7 @@ def _failed(turn: Turn, ike: IkeSa, intent: IkeRequest, error: N) -> None:
     command, reason = intent.command, name(NotifyType, error.type)
     turn.outputs.append(Failed("rekey of the IKE SA", reason))
     if intent.crossing is not None:
-        theirs = turn.ike(intent.crossing.spi)
-        if theirs is not None:
-            _inherit(turn, ike, theirs)
+        _yield(turn, ike, turn.ike(intent.crossing.spi))
         return
     if error.type == NotifyType.TEMPORARY_FAILURE:
         if command.attempt >= turn.env.settings.retry_tries:
@@ -200,6 +197,16 @@ def _inherit(turn: Turn, old: IkeSa, heir: IkeSa, *, delete: bool = False) -> No
     turn.put(old._replace(phase=Phase.REKEYED, succeeded=True, queue=queue, expires=expires))
     assert turn.peer is not None
     turn.outputs.append(Established(heir.spi_i, heir.spi_r, turn.peer, succeeds=old.spi))
+
+
+def _yield(turn: Turn, old: IkeSa, theirs: IkeSa | None) -> None:
+    """The peer's successor inherits; if it was deleted by then, the Child SAs went with it (7296-1.4.1-11)."""
+    if theirs is not None and theirs.phase is Phase.CANDIDATE:
+        _inherit(turn, old, theirs)
+        return
+    old = turn.ike(old.spi) or old
+    turn.put(old._replace(phase=Phase.REKEYED, succeeded=True, queue=(), expires=turn.now + turn.patience))
+    turn.close_children()
 
 
 def promote_candidate(turn: Turn, old: IkeSa) -> None:

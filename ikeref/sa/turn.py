@@ -28,6 +28,7 @@ from ikeref.sa.values import (
 )
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, Payload
 from ikeref.wire.encapsulation import KEEPALIVE, wrap
+from ikeref.wire.header import new
 
 
 class Turn:
@@ -43,11 +44,11 @@ class Turn:
 
     def finish(self) -> Step:
         """The session as it is now, and the outputs."""
-        return Step(self.session() if self.ikes else None, tuple(self.outputs))
+        return new(Step, (self.session() if self.ikes else None, tuple(self.outputs)))
 
     def session(self) -> Session:
         """The session as it is now."""
-        return Session(self.connection, self.ikes, self.children, self.peer, self.retries)
+        return new(Session, (self.connection, self.ikes, self.children, self.peer, self.retries))
 
     def restore(self, session: Session, outputs: int) -> None:
         """Back to a session, and to so many outputs: a request that failed has changed nothing."""
@@ -90,9 +91,13 @@ class Turn:
             self.ikes = tuple(other for other in self.ikes if other.spi != ike.spi)
         self.outputs.append(Closed(ike.spi_i, ike.spi_r, reason))
         if not any(other.owner for other in self.ikes):
-            for child in self.children:
-                self._shut(child)
-            self.retries = ()
+            self.close_children()
+
+    def close_children(self) -> None:
+        """Close all Child SAs: no IKE SA is left that they could belong to (7296-1.4.1-11)."""
+        for child in self.children:
+            self._shut(child)
+        self.retries = ()
 
     # Child SAs
 
@@ -161,7 +166,7 @@ class Turn:
     def transmit(self, path: Path, datagram: bytes, message: Message, *, again: bool = False) -> None:
         """Send a message, behind a non-ESP marker where the path wants one (Section 2.23)."""
         marked = wrap(datagram) if path.encapsulated else datagram
-        self.outputs.append(Transmit(marked, path, message, again))
+        self.outputs.append(new(Transmit, (marked, path, message, again)))
 
     def keepalive(self, ike: IkeSa) -> None:
         """Keep a NAT's mapping alive (Section 2.23)."""

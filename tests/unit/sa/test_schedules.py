@@ -4,7 +4,7 @@ Found by random walks; `ikeref_properties.machines.walk.run` judges every step a
 """
 
 import pytest
-from ikeref_properties.machines.schedule import ADVANCE, COMMAND, DELIVER, DUPLICATE, LOSE, Act, Schedule
+from ikeref_properties.machines.schedule import ADVANCE, COMMAND, DELIVER, DUPLICATE, LOSE, REPLAY, Act, Schedule
 from ikeref_properties.machines.walk import other_groups, run
 
 FOUND: dict[str, tuple[int, Schedule]] = {
@@ -60,6 +60,20 @@ FOUND: dict[str, tuple[int, Schedule]] = {
             Act(COMMAND, 0, "B", "rekey IKE"),
             Act(COMMAND, 0, "A", "rekey IKE"),
             Act(DELIVER, 2),
+        ),
+    ),
+    "s2_8_2_a_successor_that_was_deleted_before_ours_lost_against_it_takes_its_child_sas_along": (
+        8469,
+        (
+            Act(COMMAND, 0, "B", "rekey IKE"),
+            Act(LOSE),
+            Act(ADVANCE),
+            Act(LOSE),
+            Act(COMMAND, 0, "A", "rekey IKE"),
+            Act(COMMAND, 0, "A", "delete IKE"),
+            Act(LOSE),
+            Act(REPLAY, 299),
+            Act(LOSE),
         ),
     ),
 }
