@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ikeref.errors import InvalidSyntax
+from ikeref.wire.header import new
 
 
 class AUTH(NamedTuple):
@@ -36,7 +37,7 @@ def decode_auth(octets: bytes, start: int, stop: int, flags: int) -> AUTH:
             field="AUTH.Payload Length",
         )
     reserved = int.from_bytes(octets[start + 1 : start + 4], "big")
-    return AUTH(octets[start], octets[start + 4 : stop], reserved, flags)
+    return new(AUTH, (octets[start], octets[start + 4 : stop], reserved, flags))
 
 
 def encode_auth(payload: AUTH) -> bytes:

@@ -4,6 +4,7 @@ import struct
 from typing import Final, NamedTuple
 
 from ikeref.errors import Dropped, InvalidSyntax
+from ikeref.wire.header import new
 
 _FIXED: Final = struct.Struct(">HH")
 _pack: Final = _FIXED.pack
@@ -70,7 +71,7 @@ class SKF(NamedTuple):
 
 def decode_sk(octets: bytes, start: int, stop: int, flags: int, next_payload: int) -> SK:
     """SK from its body, octets `start` to `stop`. Section 3.14."""
-    return SK(next_payload, octets[start:stop], flags)
+    return new(SK, (next_payload, octets[start:stop], flags))
 
 
 def decode_skf(octets: bytes, start: int, stop: int, flags: int, next_payload: int) -> SKF:

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.registry import IdType
+from ikeref.wire.header import new
 
 _SIZES: Final[dict[int, int]] = {IdType.IPV4_ADDR: 4, IdType.IPV6_ADDR: 16}
 """Octets of Identification Data where the type fixes them (Section 3.5)."""
@@ -43,13 +44,13 @@ class IDr(NamedTuple):
 def decode_idi(octets: bytes, start: int, stop: int, flags: int) -> IDi:
     """IDi from its body, octets `start` to `stop`. Errors: `InvalidSyntax`. Section 3.5."""
     id_type, reserved = _decode_fixed(octets, start, stop, "IDi")
-    return IDi(id_type, octets[start + 4 : stop], reserved, flags)
+    return new(IDi, (id_type, octets[start + 4 : stop], reserved, flags))
 
 
 def decode_idr(octets: bytes, start: int, stop: int, flags: int) -> IDr:
     """IDr from its body, octets `start` to `stop`. Errors: `InvalidSyntax`. Section 3.5."""
     id_type, reserved = _decode_fixed(octets, start, stop, "IDr")
-    return IDr(id_type, octets[start + 4 : stop], reserved, flags)
+    return new(IDr, (id_type, octets[start + 4 : stop], reserved, flags))
 
 
 def _decode_fixed(octets: bytes, start: int, stop: int, name: str) -> tuple[int, int]:

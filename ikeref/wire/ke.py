@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.registry import KeGroup
+from ikeref.wire.header import new
 
 _FIXED: Final = struct.Struct(">HH")
 _pack: Final = _FIXED.pack
@@ -69,7 +70,7 @@ def decode_ke(octets: bytes, start: int, stop: int, flags: int) -> KE:
             field="KE.Payload Length",
         )
     group, reserved = _unpack(octets, start)
-    return KE(group, octets[start + 4 : stop], reserved, flags)
+    return new(KE, (group, octets[start + 4 : stop], reserved, flags))
 
 
 def encode_ke(payload: KE) -> bytes:

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
+from ikeref.wire.header import new
 
 MIN_NONCE: Final = 16
 MAX_NONCE: Final = 256
@@ -34,7 +35,7 @@ def decode_nonce(octets: bytes, start: int, stop: int, flags: int) -> Nonce:
             offset=start - 2,
             field="NONCE.Payload Length",
         )
-    return Nonce(octets[start:stop], flags)
+    return new(Nonce, (octets[start:stop], flags))
 
 
 def encode_nonce(payload: Nonce) -> bytes:

@@ -172,7 +172,7 @@ def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
         previous, position = position, end
     if position != stop:
         raise _wrong(f"{stop - position} octets follow the last proposal", "3.3", position, len(proposals), "")
-    return SA(tuple(proposals), flags)
+    return new(SA, (tuple(proposals), flags))
 
 
 def _decode_transforms(octets: bytes, start: int, stop: int, proposal: int) -> list[Transform]:

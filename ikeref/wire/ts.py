@@ -82,13 +82,13 @@ class TSr(NamedTuple):
 def decode_tsi(octets: bytes, start: int, stop: int, flags: int) -> TSi:
     """TSi from its body, octets `start` to `stop`. Errors: `InvalidSyntax`. Section 3.13."""
     selectors, reserved = _decode_selectors(octets, start, stop, "TSi")
-    return TSi(selectors, reserved, flags)
+    return new(TSi, (selectors, reserved, flags))
 
 
 def decode_tsr(octets: bytes, start: int, stop: int, flags: int) -> TSr:
     """TSr from its body, octets `start` to `stop`. Errors: `InvalidSyntax`. Section 3.13."""
     selectors, reserved = _decode_selectors(octets, start, stop, "TSr")
-    return TSr(selectors, reserved, flags)
+    return new(TSr, (selectors, reserved, flags))
 
 
 def _decode_selectors(octets: bytes, start: int, stop: int, path: str) -> tuple[tuple[TrafficSelector, ...], int]:
