@@ -2,6 +2,9 @@
 
 from importlib.metadata import version as installed
 
+from pygments.lexers.special import TextLexer
+from sphinx.highlighting import lexers
+
 project = "ikeref"
 author = "The ikeref authors"
 copyright = author
@@ -14,3 +17,5 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"ikeref {release}"
+
+lexers["mermaid"] = TextLexer()  # shown as text here; hosts that know Mermaid draw it

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
 from ikeref_model.rows import Row
 from ikeref_model.state import Child, Ike
-from ikeref_model.tables import BY_NAME, ROWS
+from ikeref_model.tables import ALLOWED, BY_NAME
 from ikeref_model.terms import Is, Not, Term
 from ikeref_properties.catalogue import Requirement, requirements
 
@@ -65,7 +65,7 @@ def find(words: list[str]) -> Found:
         return _of_section(int(match[1] or 7296), match[2].rstrip(".").upper(), question)
     if question in BY_NAME:
         return Found(f"Row {question}", (BY_NAME[question],))
-    rows: tuple[Row, ...] = ROWS
+    rows: tuple[Row, ...] = ALLOWED
     meanings: list[str] = []
     for word in question.split():
         meaning = tuple(_meanings(word))
@@ -93,13 +93,13 @@ def _of_id(id: str, question: str) -> Found:
     known = requirements()
     if id not in known:
         return Found(question, near=tuple(difflib.get_close_matches(id, known, 5, 0.8)))
-    asked, cited = known[id], {each for row in ROWS for each in row.requirements}
+    asked, cited = known[id], {each for row in ALLOWED for each in row.requirements}
     others = tuple(
         each
         for each in known.values()
         if (each.rfc, each.section) == (asked.rfc, asked.section) and each.id not in cited and each.id != id
     )
-    rows = tuple(row for row in ROWS if id in row.requirements)
+    rows = tuple(row for row in ALLOWED if id in row.requirements)
     title = f"{_section_title(asked.rfc, asked.section)}: {asked.title}"
     return Found(f"Requirement {id} of {title}", rows, others, asked)
 
@@ -107,7 +107,7 @@ def _of_id(id: str, question: str) -> Found:
 def _of_section(rfc: int, section: str, question: str) -> Found:
     own = tuple(each for each in requirements().values() if (each.rfc, each.section) == (rfc, section))
     ids = frozenset(each.id for each in own)
-    rows = tuple(row for row in ROWS if (rfc == 7296 and row.section == section) or ids & set(row.requirements))
+    rows = tuple(row for row in ALLOWED if (rfc == 7296 and row.section == section) or ids & set(row.requirements))
     title = _section_title(rfc, section)
     asked = section if rfc == 7296 else ""
     if own:
@@ -125,7 +125,7 @@ def _section_title(rfc: int, section: str) -> str:
 
 def _of_text(question: str, word: str) -> Found:
     """Nothing in the vocabulary: rows by a part of their name, else requirements that speak of it."""
-    named = tuple(row for row in ROWS if len(question) > 2 and question.lower() in row.name)
+    named = tuple(row for row in ALLOWED if len(question) > 2 and question.lower() in row.name)
     if named:
         return Found(f"Rows named {question}", named)
     pattern = re.compile(rf"\b{re.escape(question)}", re.IGNORECASE)

@@ -7,11 +7,11 @@ import typer
 from ikeref_model import phrases
 from ikeref_model.answers import alternatives
 from ikeref_model.events import Alarm, Input, Kind, Outcome
-from ikeref_model.render import TITLES, as_data, update_text
+from ikeref_model.render import ALL_TABLES, TITLES, as_data, update_text
 from ikeref_model.render import as_json as everything
 from ikeref_model.rows import LEVELS, Row
 from ikeref_model.state import Child, Ike
-from ikeref_model.tables import ROWS, TABLES
+from ikeref_model.tables import ALLOWED, ROWS
 from ikeref_model.terms import TRUE, text
 from ikeref_properties.catalogue import Requirement, requirements
 from rich.console import Console, Group, RenderableType
@@ -126,9 +126,15 @@ def _headline(row: Row) -> Table:
     grid.add_column(justify="right", no_wrap=True)
     grid.add_row(
         Text(row.name, "bold"),
-        Text.assemble(f"Section {row.section}  ", (f"{row.level:>7}", LEVEL_STYLES.get(row.level, ""))),
+        Text.assemble(f"Section {row.section}  ", _level(row)),
     )
     return grid
+
+
+def _level(row: Row) -> Text:
+    if row.variant:
+        return Text("tolerated", "magenta")
+    return Text(f"{row.level:>9}", LEVEL_STYLES.get(row.level, ""))
 
 
 def _card(row: Row, full: bool) -> RenderableType:
@@ -153,6 +159,8 @@ def _card(row: Row, full: bool) -> RenderableType:
     if row.choice:
         others = ", ".join(each.name for each in alternatives(row))
         grid.add_row("choice", Text(f"{row.choice}{f': or {others}' if others else ''}"))
+    if row.variant:
+        grid.add_row("why", Text(f"it {row.variant} here: tolerated in others, not done by ours", "magenta"))
     grid.add_row("rules", Text(", ".join(row.requirements), DIM))
     return Padding(grid, (0, 0, 0, 2))
 
@@ -173,14 +181,14 @@ def overview() -> RenderableType:
     grid.add_column("table")
     for head in ("rows", *LEVELS):
         grid.add_column(head, justify="right")
-    for name, rows in TABLES.items():
+    for name, rows in ALL_TABLES.items():
         counts = [sum(row.level == level for row in rows) for level in LEVELS]
         grid.add_row(TITLES[name], str(len(rows)), *(str(each or "") for each in counts))
     per_section: dict[str, int] = {}
-    for row in ROWS:
+    for row in ALLOWED:
         per_section[row.section] = per_section.get(row.section, 0) + 1
     sections = ", ".join(f"{each} ({per_section[each]})" for each in sorted(per_section, key=order))
-    cited = {id for row in ROWS for id in row.requirements}
+    cited = {id for row in ALLOWED for id in row.requirements}
     known = [each for each in requirements().values() if each.rfc == 7296]
     words = Table.grid(padding=(0, 2, 0, 0))
     words.add_column(style=DIM, no_wrap=True)
@@ -194,8 +202,12 @@ def overview() -> RenderableType:
     words.add_row("other input", ", ".join(Input))
     count = f"{len(requirements())}, of which {len(known)} of RFC 7296; the rows rest on {len(cited)}"
     words.add_row("requirements", count)
+    others = len(ALLOWED) - len(ROWS)
     return Group(
-        Text.assemble(("The rows of the model", "bold cyan"), (f"  {len(ROWS)} rows for one end of an IKE SA", DIM)),
+        Text.assemble(
+            ("The rows of the model", "bold cyan"),
+            (f"  {len(ROWS)} rows for one end, {others} more tolerated in others", DIM),
+        ),
         Text(),
         grid,
         Text("implied: said without MUST, SHOULD or MAY; silent: the RFC leaves it open (docs/silences.md)", DIM),
@@ -209,7 +221,7 @@ def overview() -> RenderableType:
 def _split(found: Found) -> tuple[tuple[Requirement, ...], tuple[Requirement, ...]]:
     """The requirements that the rows shown rest on, and those asked for that no row cites."""
     cited = {id for row in found.rows for id in row.requirements}
-    anywhere = {id for row in ROWS for id in row.requirements}
+    anywhere = {id for row in ALLOWED for id in row.requirements}
     wanted = {each.id for each in found.requirements} | cited - {found.asked.id if found.asked else ""}
     behind = tuple(each for each in requirements().values() if each.id in wanted)
     return (
@@ -223,7 +235,7 @@ def _below(found: Found) -> tuple[str, ...]:
 
 
 def _see_also(sections: tuple[str, ...]) -> Text:
-    counts = [f"{each} ({sum(row.section == each for row in ROWS)} rows)" for each in sections]
+    counts = [f"{each} ({sum(row.section == each for row in ALLOWED)} rows)" for each in sections]
     return Text.assemble(("Below it  ", DIM), ", ".join(counts))
 
 

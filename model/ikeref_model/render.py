@@ -13,6 +13,8 @@ from ikeref_model import phrases
 from ikeref_model.answers import CHILD_REQUESTS, alternatives, child_matrix, ike_matrix
 from ikeref_model.diagrams import BY_NAME as DIAGRAMS
 from ikeref_model.diagrams import Diagram, dot, mermaid
+from ikeref_model.examples import STORIES, tell
+from ikeref_model.relaxed import RELAXED
 from ikeref_model.rows import LEVELS, Row
 from ikeref_model.smtlib import smtlib
 from ikeref_model.state import SCOPES, Child, Ike
@@ -26,7 +28,10 @@ TITLES = {
     "ike_rekey": "The end of an IKE SA: rekeyed and inherited, or deleted",
     "collisions": "Which answer to which request in which situation",
     "window": "Message IDs, retransmission, liveness, errors",
+    "relaxed": "What others may do although the rows above say otherwise",
 }
+ALL_TABLES: dict[str, tuple[Row, ...]] = {**TABLES, "relaxed": RELAXED}
+"""The tables, and the rows that only a monitor of a foreign implementation uses."""
 FORMAT = 1
 """Version of the JSON form; docs/model.md describes it."""
 GENERATED = "Generated from the rows by `python -m ikeref_model.render docs/rows`; don't edit."
@@ -59,7 +64,7 @@ def markdown(rows: Iterable[Row]) -> str:
             phrases.answers(row),
             row.destination,
             row.section,
-            row.level,
+            f"{row.level}, {row.variant}" if row.variant else row.level,
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -80,7 +85,9 @@ def in_full(row: Row) -> str:
         others = [f"[`{each.name}`](#{each.name})" for each in alternatives(row)]
         items.append(f"**Choice** ({row.choice})" + (f": or {phrases.listed(others)}" if others else ""))
     if row.variant:
-        items.append(f"**Variant**: {row.variant}")
+        items.append(
+            f"**Why it stands here**: it {row.variant}; tolerated in others, not done by ours, and no proof covers it"
+        )
     items.append(f"**Requirements**: {', '.join(row.requirements)}")
     return "\n".join([*lines, "", *(f"* {item}" for item in items)])
 
@@ -115,7 +122,7 @@ def answers_page() -> str:
         "states; look the rows up. An empty cell can't occur: the two states call for different requests to be",
         "outstanding, and the window is 1. `REFUSED` stands for any error that has no name of its own here, such as",
         "NO_PROPOSAL_CHOSEN; `EMPTY` for a response without a Delete payload; `LIVENESS` for an INFORMATIONAL request",
-        "that deletes nothing.",
+        "that deletes nothing. What others may do besides stands in [relaxed](relaxed.md).",
         "",
         "## Requests about the IKE SA, and for a new Child SA",
         "",
@@ -127,9 +134,16 @@ def answers_page() -> str:
     return "\n".join(parts)
 
 
+def examples_page() -> str:
+    """Runs of two ends, step by step."""
+    parts = ["# Two ends, step by step", "", GENERATED, ""]
+    parts += ["What is in flight is not shown: every message may arrive later, again, or never.", ""]
+    return "\n".join([*parts, "\n\n".join(tell(story) for story in STORIES), ""])
+
+
 def index_page(tables: dict[str, tuple[Row, ...]]) -> str:
     """Overview, states and variables."""
-    total = sum(len(rows) for rows in tables.values())
+    total = sum(not row.variant for rows in tables.values() for row in rows)
     parts = [
         "# The rows",
         "",
@@ -141,6 +155,7 @@ def index_page(tables: dict[str, tuple[Row, ...]]) -> str:
         "```{toctree}",
         ":maxdepth: 1",
         "",
+        "examples",
         "answers",
         *tables,
         "```",
@@ -171,9 +186,9 @@ def index_page(tables: dict[str, tuple[Row, ...]]) -> str:
     return "\n".join([parts[0], *parts[1:]]) + ".\n"
 
 
-def pages(tables: dict[str, tuple[Row, ...]] = TABLES) -> dict[str, str]:
+def pages(tables: dict[str, tuple[Row, ...]] = ALL_TABLES) -> dict[str, str]:
     """All pages by file name."""
-    found = {"index.md": index_page(tables), "answers.md": answers_page()}
+    found = {"index.md": index_page(tables), "answers.md": answers_page(), "examples.md": examples_page()}
     return found | {f"{name}.md": table_page(name, rows) for name, rows in tables.items()}
 
 
@@ -221,7 +236,7 @@ def _json_value(value: Value | Pick) -> Any:
     return value
 
 
-def as_json(tables: dict[str, tuple[Row, ...]] = TABLES) -> str:
+def as_json(tables: dict[str, tuple[Row, ...]] = ALL_TABLES) -> str:
     """Variables and rows as JSON."""
     variables = {
         scope: [
