@@ -16,7 +16,7 @@ from ikeref_properties.capture import keys, meaning, packets, rules
 from ikeref_properties.capture.follow import Blocked, End, TooMany, Verdict
 from ikeref_properties.capture.keys import Keys
 from ikeref_properties.capture.names import Names
-from ikeref_properties.capture.opening import Opener, Seen, State
+from ikeref_properties.capture.opening import UNKNOWN, Opener, Seen, State
 from ikeref_properties.capture.packets import Contents, Unreadable
 from ikeref_properties.capture.rules import Finding, Weight
 from ikeref_properties.capture.sessions import Exchange, Item, Sa, Sessions, Side, sessions
@@ -95,11 +95,11 @@ def judge(contents: Contents, found: tuple[Keys, ...]) -> Report:
     seen = [opener.open(each) for each in contents.datagrams]
     sorted_ = sessions(seen)
     Names(sorted_).give()
-    _fit(tuple(sorted_.sas.values()), found)
+    _fit(tuple(sorted_.sas.values()), found, seen)
     return _Court(contents, sorted_, seen).report()
 
 
-def _fit(sas: tuple[Sa, ...], found: tuple[Keys, ...]) -> None:
+def _fit(sas: tuple[Sa, ...], found: tuple[Keys, ...], seen: list[Seen]) -> None:
     """Raise `Unreadable` if there are keys and none of them opens anything."""
     if any(sa.opened for sa in sas) or not found:
         return
@@ -109,6 +109,9 @@ def _fit(sas: tuple[Sa, ...], found: tuple[Keys, ...]) -> None:
             f"the keys open none of the {forged + keyless} protected messages, every ICV is wrong: "
             "are they of this capture?"
         )
+    unfit = next((each.problem for each in seen if each.state is State.NO_KEYS and each.problem != UNKNOWN), "")
+    if unfit:
+        raise Unreadable(f"the keys open none of the {keyless} protected messages: {unfit}")
     if keyless:
         raise Unreadable(
             f"none of the {keyless} protected messages belongs to an IKE SA whose keys are given: "
@@ -192,9 +195,14 @@ class _Court:
                 self.limits[f"IKE SA {item.sa.name}: {family.closed}"] = None
                 return (), tuple(findings)
             return (), (*findings, _violation(item, verdict))
+        if verdict.loose:
+            findings.append(Finding(Weight.NOTE, item.seen.number, _LOOSE))
         if verdict.departures:
             findings.append(_departure(item, verdict.departures))
         return verdict.matches, tuple(findings)
+
+
+_LOOSE = "after what the rows don't have, only Message IDs and the order of messages are judged"
 
 
 def _uses(item: Item) -> tuple[str, ...]:
@@ -254,11 +262,9 @@ def _what(item: Item) -> str:
 
 
 def _closest(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Those whose situation fits and whose answer does not, else all; rows that the RFC calls MUST first."""
-    fitting = [each for each in candidates if each.why.startswith("it allows")]
-    chosen = fitting or list(candidates)
+    """Rows that the RFC calls MUST first."""
     levels = ("MUST", "implied", "SHOULD", "MAY", "silent")
-    return tuple(sorted(chosen, key=lambda each: levels.index(BY_NAME[each.row].level))[:6])
+    return tuple(sorted(candidates, key=lambda each: levels.index(BY_NAME[each.row].level))[:6])
 
 
 def _departure(item: Item, rows: tuple[Match, ...]) -> Finding:
@@ -273,6 +279,3 @@ def _departure(item: Item, rows: tuple[Match, ...]) -> Finding:
         row.requirements,
         (row.name,),
     )
-
-
-__all__ = ["Exit", "Line", "Report", "State", "check", "judge"]

@@ -69,6 +69,8 @@ class Verdict(NamedTuple):
     blocked: Blocked | None = None
     candidates: tuple[Candidate, ...] = ()
     explained: bool = True
+    loose: bool = False
+    """The IKE SA does what the rows don't have; only the order of messages was judged."""
 
 
 class End:
@@ -105,6 +107,8 @@ class End:
         fitting = {each for each in reached if done(each)}
         if fitting:
             self.histories = fitting
+            if all(item.sa.name in each.loose for each in fitting):
+                return Verdict(loose=True)
             return Verdict(self._rows(key, fitting))
         self.judge.relaxed = item.exchange.key
         relaxed = {each for each in self._closure(reached, item.index) if done(each)}
@@ -112,7 +116,9 @@ class End:
         if relaxed:
             self.histories = relaxed
             return Verdict((), self.judge.departures.get(key, ()))
-        candidates = tuple(self.judge.reasons.get(key, {}).values())
+        reasons = self.judge.reasons.get(key, {})
+        fitting_rows = self.judge.fitting.get(key, set()) & reasons.keys()
+        candidates = tuple(each for each in reasons.values() if not fitting_rows or each.row in fitting_rows)
         return Verdict(
             blocked=None if candidates else self._blocked(reached, at, place, item),
             candidates=candidates,

@@ -28,7 +28,7 @@ from ikeref_model.events import (
 )
 from ikeref_model.monitor import Accepted, Candidate, Match, advance
 from ikeref_model.rows import Answer, Row
-from ikeref_model.state import Child, Ike
+from ikeref_model.state import FACTS, Child, Ike
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import TRUE, holds
 
@@ -42,6 +42,8 @@ Key = tuple[str, str, int, int]
 
 _BINDING: Final = ("MUST", "implied")
 """Levels of rows from which nobody may depart; the others say SHOULD or MAY, or that the RFC is silent."""
+_OPENING: Final = "init.response.ok"
+"""The row by which IKE_AUTH begins."""
 _REFUSALS: Final = (
     Outcome.REFUSED,
     Outcome.NO_ADDITIONAL_SAS,
@@ -95,6 +97,8 @@ class Judge:
         """The rows of one explanation of each step, by the state that it leads to."""
         self.reasons: dict[tuple[Event, Key], dict[str, Candidate]] = {}
         """Why rows did not fit."""
+        self.fitting: dict[tuple[Event, Key], set[str]] = {}
+        """Which rows fit the situation, but for the answer."""
         self.departures: dict[tuple[Event, Key], tuple[Match, ...]] = {}
         self.wild = wild
         """The capture lacks something: a Child SA that it does not tell of may be there all the same."""
@@ -118,12 +122,15 @@ class Judge:
         if event is Event.SEND and before is not None and _silent(before) is not None:
             return
         silent = _silent(exchange)
-        if event is Event.SEND:
-            first = self._opens_authentication(exchange)
-            if first:
-                silent = None
-            elif exchange.kind is Kind.IKE_AUTH:
-                silent = Ruling.SAME
+        rounds = event is Event.SEND or not exchange.final
+        if event is Event.SEND and self._opens_authentication(exchange):
+            silent = None
+        elif exchange.kind is Kind.IKE_AUTH and rounds and silent is not Ruling.LOOSE:
+            silent = Ruling.SAME
+            if state.ike(exchange.sa.name).state not in (Ike.AUTH_SENT, Ike.HALF_OPEN):
+                why = f"it comes once, after IKE_SA_INIT; the IKE SA is {state.ike(exchange.sa.name).state}"
+                self.reasons.setdefault((event, exchange.key), {})[_OPENING] = Candidate(_OPENING, "1.2", why)
+                return
         if silent is not None:
             if before is None:
                 yield silent
@@ -147,6 +154,7 @@ class Judge:
         reasons = self.reasons.setdefault(key, {})
         for each in result.candidates:
             reasons.setdefault(each.row, each)
+        self.fitting.setdefault(key, set()).update(row.name for row in _fitting(state, observation))
         if relaxed:
             for fitting, states in _departing(state, observation):
                 self.departures.setdefault(key, fitting)
@@ -282,17 +290,14 @@ def _nonces(exchange: Exchange) -> tuple[bytes, ...]:
 def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tuple[Match, ...], frozenset[Endpoint]]]:
     """The rows that fit a request and were not followed, and the states after the answer all the same."""
     event = observation.event
-    if not isinstance(event, Request) or not observation.sent:
+    fitting = _fitting(state, observation)
+    if not isinstance(event, Request) or not fitting or any(row.level in _BINDING for row in fitting):
         return
-    answer = observation.sent[0]
-    assert isinstance(answer, Reply)
+    answer = observation.sent[0] if observation.sent else None
+    if not isinstance(answer, Reply):
+        return
     child = event.children[0] if event.children else ""
-    rows = [row for row in ROWS if row.on.what == "request" and event.kind in row.on.kinds]
-    rows = [row for row in rows if row.on.position is Position.FRESH]
-    view = scopes(state, observation.sa, child, dict.fromkeys(_FACT_NAMES, False) | dict(observation.facts))
-    fitting = [row for row in rows if holds(row.condition(), view.read, view.children())]
-    if not fitting or any(row.level in _BINDING for row in fitting):
-        return
+    rows = _for_request(event)
     wanted = Answer("reply", answer.outcome)
     allowing = tuple(_anywhere(row) for row in rows if wanted in row.answers)
     answering = tuple(_anywhere(row)._replace(answers=frozenset((wanted,))) for row in fitting)
@@ -303,15 +308,21 @@ def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tupl
             return
 
 
-_FACT_NAMES: Final = (
-    "verifies",
-    "malformed",
-    "critical",
-    "forgotten",
-    "reports_failure",
-    "lowest_is_mine",
-    "group_offered",
-)
+def _for_request(event: Request) -> list[Row]:
+    """The rows for a request that is new."""
+    rows = (row for row in ROWS if row.on.what == "request" and event.kind in row.on.kinds)
+    return [row for row in rows if row.on.position is Position.FRESH]
+
+
+def _fitting(state: Endpoint, observation: Observation) -> list[Row]:
+    """The rows for a request whose situation is the one at hand, whatever they have for an answer."""
+    event = observation.event
+    if not isinstance(event, Request):
+        return []
+    child = event.children[0] if event.children else ""
+    facts = {each.name: False for each in FACTS} | dict(observation.facts)
+    view = scopes(state, observation.sa, child, facts)
+    return [row for row in _for_request(event) if holds(row.condition(), view.read, view.children())]
 
 
 def _anywhere(row: Row) -> Row:

@@ -11,6 +11,8 @@ from ikeref.errors import Dropped, LocalProtocolError, ProtocolError, RemoteProt
 from ikeref_properties.capture.keys import Keys
 from ikeref_properties.capture.packets import Datagram
 
+UNKNOWN = "no keys are known for this IKE SA"
+
 
 class State(Enum):
     """What became of a datagram."""
@@ -70,7 +72,7 @@ class Opener:
         keys = self.keys.get((message.spi_i, message.spi_r))
         outside = message._replace(payloads=())
         if keys is None:
-            return Seen(datagram, State.NO_KEYS, outside, (octets,), "no keys are known for this IKE SA")
+            return Seen(datagram, State.NO_KEYS, outside, (octets,), UNKNOWN)
         sk_e, sk_a = (keys.sk_ei, keys.sk_ai) if message.is_initiator else (keys.sk_er, keys.sk_ar)
         provider: Provider = _Unchecked(keys.unchecked) if keys.unchecked else self.provider
         try:
