@@ -3,12 +3,14 @@
 IKEREF_PROFILE=nightly searches for hours instead of seconds.
 """
 
+from random import Random
+
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 from ikeref_properties.machines import walk
-from ikeref_properties.machines.schedule import Weights
+from ikeref_properties.machines.schedule import Weights, perform, random_schedule
 from ikeref_properties.machines.stateful import Adapter, machine, profile
-from ikeref_properties.machines.walk import MakePair
+from ikeref_properties.machines.walk import Judge, MakePair
 
 REKEYS = Weights(acts=40, commands=6, kinds=("rekey child", "rekey IKE", "delete child", "create", "rekey child"))
 
@@ -16,6 +18,17 @@ REKEYS = Weights(acts=40, commands=6, kinds=("rekey child", "rekey IKE", "delete
 @pytest.mark.parametrize("make", [walk.established, walk.other_groups], ids=lambda make: make.__name__)
 def test_two_ends_follow_the_model_and_agree_at_rest(make: MakePair) -> None:
     run_state_machine_as_test(machine(Adapter(make)), settings=profile())
+
+
+def test_ends_that_lose_each_other_are_in_order_each() -> None:
+    weights = Weights(acts=60, commands=8, losses=40, replays=5, lose=60, advance=60, command=40)
+    for seed in range(150):
+        judge = Judge()
+        pair = walk.established(seed, judge)
+        for act in random_schedule(Random(seed), weights):
+            perform(pair, act)
+        pair.settle()
+        judge.ledger.each_at_rest(pair)
 
 
 @pytest.mark.parametrize(

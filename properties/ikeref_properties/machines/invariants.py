@@ -228,11 +228,19 @@ class Ledger:
     # At rest
 
     def at_rest(self, pair: Pair) -> None:
-        """Nothing is in flight, outstanding or due. Raises Violation."""
-        self._no_business(pair)
+        """Nothing is in flight, outstanding or due, and neither end gave up the other. Raises Violation."""
+        self.each_at_rest(pair)
         self._ikes_agree(pair)
         self._children_agree(pair)
         self._lineages(pair)
+
+    def each_at_rest(self, pair: Pair) -> None:
+        """The same, where an end may have given up the other: each is in order by itself. Raises Violation."""
+        self._no_business(pair)
+        for end in ENDS:
+            self._installed_is_listed(pair, end)
+            if pair.children(end) and not pair.ikes(end):
+                raise Violation("closing (Section 1.4.1)", f"{end} has Child SAs and no IKE SA")
 
     def _no_business(self, pair: Pair) -> None:
         if pair.flying:
@@ -244,15 +252,13 @@ class Ledger:
                 for ike in session.ikes:
                     if ike.outstanding is not None or ike.queue:
                         raise Violation("rest", f"{end} still waits, {ike.phase.name}")
+                    if ike.phase not in (Phase.ESTABLISHED, Phase.CLOSED):
+                        raise Violation("rest", f"{end} keeps an IKE SA that is {ike.phase.name}")
 
     def _ikes_agree(self, pair: Pair) -> None:
         names: dict[str, set[IkeName]] = {}
         for end in ENDS:
-            ikes = pair.ikes(end)
-            names[end] = {(ike.spi_i, ike.spi_r) for ike in ikes}
-            for ike in ikes:
-                if ike.phase is not Phase.ESTABLISHED:
-                    raise Violation("IKE SAs agree (Section 2.8.2)", f"{end} keeps an IKE SA that is {ike.phase.name}")
+            names[end] = {(ike.spi_i, ike.spi_r) for ike in pair.ikes(end)}
         if names[A] != names[B]:
             raise Violation(
                 "IKE SAs agree (Section 2.8.2)",
@@ -277,18 +283,20 @@ class Ledger:
                 "paired Child SAs (Section 1.4.1)",
                 f"only at A: {_spis(pairs[A] - crossed)}; only at B: {_spis(crossed - pairs[A])}",
             )
-        for end in ENDS:
-            installed = {(inbound, spi) for owner, inbound, spi in self.halves if owner == end}
-            listed = {(True, spi) for spi, _ in pairs[end]} | {(False, spi) for _, spi in pairs[end]}
-            if installed != listed:
-                raise Violation(
-                    "both directions (Section 1.4.1)",
-                    f"at {end} installed but not listed: {_halves(installed - listed)}; "
-                    f"listed but not installed: {_halves(listed - installed)}",
-                )
         for (end, inbound, spi), half in self.halves.items():
             if inbound and half != self.halves[PEER[end], False, spi]:
                 raise Violation("same keys (Section 2.17)", f"the ends of SA {spi.hex()} differ")
+
+    def _installed_is_listed(self, pair: Pair, end: str) -> None:
+        installed = {(inbound, spi) for owner, inbound, spi in self.halves if owner == end}
+        children = pair.children(end)
+        listed = {(True, child.spi_in) for child in children} | {(False, child.spi_out) for child in children}
+        if installed != listed:
+            raise Violation(
+                "both directions (Section 1.4.1)",
+                f"at {end} installed but not listed: {_halves(installed - listed)}; "
+                f"listed but not installed: {_halves(listed - installed)}",
+            )
 
     def _lineages(self, pair: Pair) -> None:
         alive = [self.lineage[A, child.spi_in] for child in pair.children(A)]

@@ -21,7 +21,7 @@ from ikeref_properties.network import A, B
 
 _SEARCH = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
 """Shrinking is left to `walk.shortened`, which knows what a schedule is and is many times as fast."""
-_BOUNDED = settings(max_examples=200, stateful_step_count=35, derandomize=True, database=None, phases=_SEARCH)
+_BOUNDED = settings(max_examples=120, stateful_step_count=35, derandomize=True, database=None, phases=_SEARCH)
 _NIGHTLY = settings(max_examples=20_000, stateful_step_count=120, print_blob=True, phases=_SEARCH)
 PROFILES = {"bounded": _BOUNDED, "nightly": _NIGHTLY}
 
