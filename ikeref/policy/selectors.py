@@ -28,6 +28,8 @@ __all__ = [
     "with_address",
 ]
 
+_IPV4: Final = TsType.IPV4_ADDR_RANGE
+_IPV6: Final = TsType.IPV6_ADDR_RANGE
 _OPAQUE: Final = 65536
 _MOST: Final = 255
 """Selectors that one payload can count (Section 3.13)."""
@@ -74,9 +76,9 @@ def _with(selector: TrafficSelector, found: list[TrafficSelector]) -> list[Traff
 
 def is_known(selector: TrafficSelector) -> bool:
     """Whether this is an IPv4 or IPv6 range that is not empty, which we can weigh (Sections 2.9 and 3.13.1)."""
-    if selector.ts_type == TsType.IPV4_ADDR_RANGE:
+    if selector.ts_type == _IPV4:
         size = 4
-    elif selector.ts_type == TsType.IPV6_ADDR_RANGE:
+    elif selector.ts_type == _IPV6:
         size = 16
     else:
         return False

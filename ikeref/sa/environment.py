@@ -36,8 +36,5 @@ class Environment(NamedTuple):
 
     def candidates(self, path: Path) -> tuple[Connection, ...]:
         """The connections that a peer at that address may use; identities narrow them down in IKE_AUTH."""
-        return tuple(
-            connection
-            for connection in self.connections
-            if connection.remote_address in (None, path.remote[0]) and connection.local_address in (None, path.local[0])
-        )
+        local, remote = (None, path.local[0]), (None, path.remote[0])
+        return tuple([c for c in self.connections if c.remote_address in remote and c.local_address in local])
