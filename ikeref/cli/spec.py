@@ -50,7 +50,7 @@ def spec(
     query: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SECTION|STATE|EVENT]...",
+            metavar="SECTION|STATE|EVENT",
             help="A section (2.8.1), a state (HALF_CLOSED), an event or part of one (rekey_child, delete), a "
             "notification (TEMPORARY_FAILURE), a requirement (7296-2.25.1-01) or a row. Several words narrow each "
             "other down.",
@@ -62,8 +62,7 @@ def spec(
 ) -> None:
     """Ask what the RFC demands: the rows of the model that fit, with their sections and the answers that are allowed.
 
-    Requirements follow, in our own words; those that no row cites are checked elsewhere, which is named. Without a
-    question: what there is.
+    Requirements follow, in our own words, and those of a section that no row cites. Without a question: what there is.
 
     Exit code: 0 if something fits, 1 if nothing does.
     """
@@ -102,6 +101,8 @@ def answer(found: Found, *, brief: bool = False, full: bool = False) -> Renderab
         parts += [_headline(row)] if brief else [_headline(row), _card(row, full), Text()]
     if brief and found.rows:
         parts.append(Text())
+    if not brief and (words := _glossary(found.rows)):
+        parts += [words, Text()]
     cited, others = _split(found)
     if cited and not brief:
         parts += [Text("Requirements behind these rows", "bold"), Text(), _rules(cited), Text()]
@@ -163,6 +164,18 @@ def _card(row: Row, full: bool) -> RenderableType:
         grid.add_row("why", Text(f"it {row.variant} here: tolerated in others, not done by ours", "magenta"))
     grid.add_row("rules", Text(", ".join(row.requirements), DIM))
     return Padding(grid, (0, 0, 0, 2))
+
+
+def _glossary(rows: tuple[Row, ...]) -> Table | None:
+    """What the words of these rows mean that the RFC does not have."""
+    said = " ".join(f"{phrases.event(row.on)} {phrases.guard(row.guard)} {phrases.answers(row)}" for row in rows)
+    used = [word for word in phrases.TERMS if word in said.replace(",", "").split()]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(style=DIM, overflow="fold")
+    for word in used:
+        grid.add_row(word, phrases.TERMS[word])
+    return grid if used else None
 
 
 def _rules(rules: tuple[Requirement, ...]) -> RenderableType:

@@ -59,6 +59,15 @@ FACTS = {
 }
 """For each fact, what is said when it holds and when not."""
 
+TERMS = {
+    "live": "authenticated and not closed: ESTABLISHED, REKEYING, CROSSED, REPLACED or DELETING",
+    "EMPTY": "a response to a Delete, without a Delete payload",
+    "REFUSED": "any error without a name of its own here: NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE, "
+    "UNSUPPORTED_CRITICAL_PAYLOAD and so on",
+    "LIVENESS": "an INFORMATIONAL request that deletes nothing",
+}
+"""Words of the rows that the RFC does not have."""
+
 
 def listed(words: Sequence[str], last: str = "or") -> str:
     """`A, B or C`."""

@@ -170,6 +170,8 @@ def index_page(tables: dict[str, tuple[Row, ...]]) -> str:
         parts.append(
             f"| [{TITLES[name]}]({name}.md) | {len(rows)} | " + " | ".join(str(each or "") for each in counts) + " |"
         )
+    parts += ["", "## Words that the RFC does not have", "", "| word | meaning |", "|---|---|"]
+    parts += [f"| {word} | {meaning} |" for word, meaning in phrases.TERMS.items()]
     parts += ["", "## States of an IKE SA", "", "| state | meaning |", "|---|---|"]
     parts += [f"| {state} | {phrases.IKE_STATES[state]} |" for state in Ike]
     parts += ["", "## States of a Child SA", "", "| state | meaning |", "|---|---|"]

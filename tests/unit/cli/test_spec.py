@@ -169,6 +169,12 @@ def test_a_row_is_shown_with_state_event_guard_answer_section_and_level() -> Non
     assert "ike.state in" in printed(find(["collision.delete_child.closing"]), 120, full=True)
 
 
+def test_words_that_the_rfc_does_not_have_are_explained() -> None:
+    text = printed(find(["error.request.malformed.critical"]), 120)
+    assert "REFUSED  any error without a name of its own here" in text
+    assert "EMPTY" not in text
+
+
 def test_the_overview_counts_what_there_is() -> None:
     result = RUNNER.invoke(app, ["spec"], terminal_width=120)
     assert result.exit_code == 0
