@@ -287,7 +287,7 @@ def _encode_transforms(transforms: tuple[Transform, ...]) -> bytes:
         left -= 1
         last = _MORE_TRANSFORMS if left else _LAST
         if attributes:
-            body = b"".join([_encode_attribute(attribute) for attribute in attributes])
+            body = b"".join(map(_encode_attribute, attributes))
             parts.append(_pack_transform(last, reserved, 8 + len(body), kind, reserved2, number) + body)
         else:
             parts.append(_pack_transform(last, reserved, 8, kind, reserved2, number))
