@@ -1,0 +1,45 @@
+"""`python -m ikeref_properties.kernels [--large] [--mutants]`: the verdicts, or the faults and what found them."""
+
+import argparse
+
+from ikeref_properties.kernels import MUTANTS, check_all, checks, hunt
+from ikeref_properties.kernels.checks import KernelVerdict
+
+
+def main() -> int:
+    """1 if a claim is missing or a fault survives, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m ikeref_properties.kernels", description=__doc__)
+    parser.add_argument("--large", action="store_true", help="larger bounds: minutes instead of seconds")
+    parser.add_argument("--mutants", action="store_true", help="seed each fault and say what finds it")
+    parser.add_argument("--seconds", type=float, default=600.0, help="a check that takes longer was only tested")
+    options = parser.parse_args()
+    if options.mutants:
+        return _mutants()
+    verdicts = check_all("large" if options.large else "small", seconds=options.seconds)
+    print("| kernel | property | bound | paths | s | claim |\n|---|---|---|---|---|---|")
+    for verdict in verdicts:
+        print(_line(verdict))
+    return int(any(verdict.claim not in ("all paths", "exhaustive") for verdict in verdicts))
+
+
+def _line(verdict: KernelVerdict) -> str:
+    claim = f"{verdict.claim} {verdict.counterexample}".strip()
+    cells = (verdict.kernel, verdict.property, verdict.bound, verdict.paths, f"{verdict.seconds:.1f}", claim)
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _mutants() -> int:
+    all_checks = checks()
+    survived = 0
+    print("| kernel | fault | found by | input |\n|---|---|---|---|")
+    for mutant in MUTANTS:
+        found = hunt(mutant, all_checks)
+        survived += not found.by
+        kernel = found.by.split(":")[0].rsplit(".", 1)[-1]
+        inputs = found.counterexample.replace("|", " or ")
+        print(f"| {mutant.kernel} | {mutant.fault} | {kernel or 'nothing'} | {inputs[:160]} |", flush=True)
+    return int(survived > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
