@@ -92,7 +92,9 @@ def verdict(report: Report) -> str:
             first = next(each for each in report.findings if each.weight is Weight.VIOLATION)
             return f"Violation: packet {first.number} is the first that no state explains; {count}."
         case _:
-            why = "; ".join(report.limits) or "what is protected could not be opened; give the keys with --keys"
+            keyless = any(sa.keyless for sa in report.sas)
+            nothing = "give the keys with --keys" if keyless else "nothing in it can be judged"
+            why = "; ".join(report.limits) or nothing
             return f"Inconclusive: {why}; {count}."
 
 

@@ -19,7 +19,7 @@ from ikeref.net.capture import Capture
 from ikeref.net.keylog import IKE_TABLE, ike_line
 from ikeref.sa import NewKeys
 from tests.conformance.altering import Altered, captured, files, scenarios
-from tests.vectors.captured import captured_sas
+from tests.vectors.captured import captured_sas, outside
 
 DISTURBED = (
     "collision-delete-delete-child",
@@ -210,7 +210,7 @@ def test_without_keys_nothing_is_decided() -> None:
         ("missing", "ah", "no such file"),
         ("keys", "ah", "no capture in pcap or pcapng"),
         ("empty", "ah", "no capture in pcap or pcapng"),
-        ("none", "ah", "has no IKE on UDP port 500 or 4500"),
+        ("none", "ah", "has no IKE, neither on"),
         ("ah", "capture", "is no key file"),
         ("ah", "text", "line 1 has 1 columns"),
         ("ah", "json", "is no key file"),
@@ -267,3 +267,24 @@ def test_keys_are_not_shown() -> None:
     found = keys.read(files("ah")[1])[0]
     assert found.sk_ei.hex() not in repr(found)
     assert repr(found.sk_ei) not in repr(found)
+
+
+def test_ike_on_other_ports_is_found(tmp_path: Path) -> None:
+    it = captured("ah")
+    moved = tuple(
+        each._replace(source=each.source.replace(":500", ":15500"), destination=each.destination.replace(":500", ":9"))
+        for each in it.datagrams
+    )
+    assert check(written(tmp_path / "moved.pcapng", moved), (files("ah")[1],)).exit is Exit.CONFORMS
+
+
+def test_captures_of_other_projects_are_read_or_refused_in_words() -> None:
+    folder = outside("captures")
+    if folder is None:
+        pytest.skip("the captures of other projects are not at hand")
+    for capture in sorted((*folder.glob("*.pcap"), *folder.glob("*.pcapng"))):
+        key_file = capture.parent / f"{capture.stem}.keys.json"
+        result = run(capture, *(("--keys", key_file) if key_file.exists() else ()), "--quiet")
+        assert result.exception is None or isinstance(result.exception, SystemExit), capture.name
+        # One of them answers a Delete by INVALID_MESSAGE_ID (Section 2.3).
+        assert (result.exit_code == 1) is ("invalid-delete" in capture.name), capture.name

@@ -85,7 +85,7 @@ def check(capture: Path, key_files: tuple[Path, ...] = ()) -> Report:
     found = tuple(each for path in key_files for each in keys.read(path))
     if not contents.datagrams:
         what = f"{contents.packets} packets" + (f", {contents.esp} of them ESP in UDP" if contents.esp else "")
-        raise Unreadable(f"{capture} has no IKE on UDP port 500 or 4500 ({what})")
+        raise Unreadable(f"{capture} has no IKE, neither on UDP ports 500 and 4500 nor on others ({what})")
     return judge(contents, found)
 
 

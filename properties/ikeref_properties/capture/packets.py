@@ -1,7 +1,7 @@
 """IKE datagrams of a capture in pcap or pcapng (Sections 2 and 2.23).
 
-A datagram is IKE if one of its UDP ports is 500, or 4500 and it begins with the non-ESP marker. IP fragments are put
-together. What else the capture holds is left out.
+A datagram is IKE if one of its UDP ports is 500, or 4500 and it begins with the non-ESP marker, or if on other ports
+it has a header of IKEv2 with the right Length. IP fragments are put together. What else the capture holds is left out.
 """
 
 import struct
@@ -46,6 +46,7 @@ class Contents(NamedTuple):
 
 _PORT: Final = 500
 _PORT_NAT: Final = 4500
+_EXCHANGES: Final = range(34, 45)
 _UDP: Final = 17
 _ETHERNET: Final = 1
 _VLAN: Final = (b"\x81\x00", b"\x88\xa8")
@@ -64,7 +65,7 @@ def read(path: Path) -> Contents:
     with path.open("rb") as file:
         try:
             reader = dpkt.pcap.UniversalReader(file)
-            link = reader.datalink()
+            link = reader.datalink() & 0xFFFF  # above it stands whether frames end with a checksum
         except (ValueError, struct.error, dpkt.Error) as error:
             raise Unreadable(f"{path} is no capture in pcap or pcapng") from error
         if link != _ETHERNET and link not in _BARE and link not in _LINK_HEADERS:
@@ -112,7 +113,18 @@ def _ike(udp: _Udp) -> bytes | None:
             return None
         if isinstance(packet, wire.Ike):
             return packet.datagram
-    return octets if udp.port(_PORT) else None
+        return None
+    if udp.port(_PORT) or _looks_like_ike(octets):
+        return octets
+    return octets[4:] if octets[:4] == wire.NON_ESP_MARKER and _looks_like_ike(octets[4:]) else None
+
+
+def _looks_like_ike(octets: bytes) -> bool:
+    """Whether it has a header of IKEv2 whose Length is right."""
+    if len(octets) < wire.HEADER_SIZE:
+        return False
+    header = wire.peek(octets)
+    return header.version == wire.VERSION and header.exchange_type in _EXCHANGES and header.length == len(octets)
 
 
 def _end(address: bytes, port: bytes) -> str:

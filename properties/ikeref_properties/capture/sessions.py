@@ -171,6 +171,7 @@ class _Sorter:
             self._other(index, seen, "IKE_SA_INIT with flags or a Message ID that it can't have")
             return
         sa = self.found.sas.setdefault(name, Sa(name, message.spi_i, wire.NO_SPI, Side.INITIATOR, name))
+        sa.begun = True
         rounds = [each for each in self.found.queue(sa, Side.INITIATOR) if each.message_id == 0]
         same = next((each for each in rounds if _same(each, seen, message)), None)
         if same is None and rounds and message.is_response and not _next_round(rounds[-1], message):
