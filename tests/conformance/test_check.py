@@ -127,6 +127,25 @@ def test_s2_25_2_a_departure_from_a_should_is_a_warning() -> None:
     ]
 
 
+def test_s2_8_requests_on_a_replaced_ike_sa_are_a_warning() -> None:
+    """A liveness check before the Delete that is due."""
+    it = captured("transport-many-children")
+    ask, answer = (it.message(number)._replace(payloads=()) for number in (15, 16))
+    later = it.replace(15, it.message(15)._replace(message_id=8)).replace(16, answer._replace(message_id=8))
+    report = later.add(14, ask, 15).add(900, answer, 16, 901).judge()
+    assert report.exit is Exit.CONFORMS
+    warnings = [each for each in report.findings if each.weight is Weight.WARNING]
+    assert [(each.number, each.section) for each in warnings] == [(900, "2.8")]
+
+
+def test_s2_8_the_end_that_answered_the_rekey_is_warned_if_it_deletes_the_old_ike_sa() -> None:
+    it = captured("transport-many-children")
+    report = it.add(14, it.message(15)._replace(flags=0, message_id=0), 14).judge()
+    assert report.exit is Exit.CONFORMS
+    warnings = [each for each in report.findings if each.weight is Weight.WARNING]
+    assert [(each.number, each.section) for each in warnings] == [(900, "2.8")]
+
+
 def test_a_forged_message_is_nobodys() -> None:
     it = captured("liveness-dpd")
     damaged = it.datagrams[-1].octets[:-1] + bytes((it.datagrams[-1].octets[-1] ^ 1,))

@@ -14,6 +14,7 @@ from ikeref_model.tables import BY_NAME
 from ikeref.registry import NotifyType
 from ikeref_properties.capture import keys, meaning, packets, rules
 from ikeref_properties.capture.follow import Blocked, End, TooMany, Verdict
+from ikeref_properties.capture.judging import LATE
 from ikeref_properties.capture.keys import Keys
 from ikeref_properties.capture.names import Names
 from ikeref_properties.capture.opening import UNKNOWN, Opener, Seen, State
@@ -269,6 +270,11 @@ def _closest(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
 
 def _departure(item: Item, rows: tuple[Match, ...]) -> Finding:
     row = rows[0].row
+    kind = item.exchange.kind
+    if not item.is_response and kind is not None and kind in LATE:
+        _, section, id = LATE[kind]
+        text = f"{_what(item)} on an IKE SA that has been replaced, where its Delete comes next"
+        return Finding(Weight.WARNING, item.seen.number, text, section, (id,), (row.name,))
     allowed = " or ".join(sorted(each.text() for each in row.answers))
     level = {"silent": "the RFC is silent", "SHOULD": "the RFC says SHOULD"}.get(row.level, f"the RFC says {row.level}")
     return Finding(

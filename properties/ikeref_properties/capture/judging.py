@@ -28,8 +28,8 @@ from ikeref_model.events import (
 )
 from ikeref_model.monitor import Accepted, Candidate, Match, advance
 from ikeref_model.rows import Answer, Row
-from ikeref_model.state import FACTS, Child, Ike
-from ikeref_model.tables import ROWS
+from ikeref_model.state import FACTS, NOTHING, Child, Ike
+from ikeref_model.tables import BY_NAME, ROWS
 from ikeref_model.terms import TRUE, holds
 
 from ikeref.registry import NotifyType
@@ -290,6 +290,8 @@ def _nonces(exchange: Exchange) -> tuple[bytes, ...]:
 def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tuple[Match, ...], frozenset[Endpoint]]]:
     """The rows that fit a request and were not followed, and the states after the answer all the same."""
     event = observation.event
+    if isinstance(event, Command):
+        yield from _late(state, observation, event.kind)
     fitting = _fitting(state, observation)
     if not isinstance(event, Request) or not fitting or any(row.level in _BINDING for row in fitting):
         return
@@ -306,6 +308,29 @@ def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tupl
         if isinstance(result, Accepted):
             yield tuple(Match(row, child) for row in fitting), result.states
             return
+
+
+LATE: Final[dict[Kind, tuple[str, str, str]]] = {
+    Kind.LIVENESS: ("liveness.send", "2.8", "7296-2.8-11"),
+    Kind.DELETE_IKE: ("ike.delete.send", "2.8", "7296-2.8-10"),
+    Kind.CREATE_CHILD: ("child.create.send", "1.3.2", "7296-1.3.2-04"),
+    Kind.REKEY_IKE: ("ike.rekey.send", "1.3.2", "7296-1.3.2-04"),
+}
+"""Requests on an IKE SA that was replaced, other than the Delete that is due: nothing that the RFC forbids. The row by
+which it would be sent earlier, and where the RFC says what comes next."""
+
+
+def _late(
+    state: Endpoint, observation: Observation, kind: Kind
+) -> Iterator[tuple[tuple[Match, ...], frozenset[Endpoint]]]:
+    """Such a request, and the states after it."""
+    record = state.ike(observation.sa)
+    if kind not in LATE or record.state != Ike.REPLACED or record.own != NOTHING:
+        return
+    row = BY_NAME[LATE[kind][0]]
+    result = advance(frozenset((state,)), observation, (_anywhere(row),))
+    if isinstance(result, Accepted):
+        yield (Match(row),), result.states
 
 
 def _for_request(event: Request) -> list[Row]:
