@@ -24,6 +24,7 @@ COMMANDS: Final = (
     Entry("check", "ikeref.cli.check"),
     Entry("spec", "ikeref.cli.spec"),
     Entry("explore", "ikeref.cli.explore"),
+    Entry("prove", "ikeref.cli.prove"),
     Entry("decode", "ikeref.cli.decode.command"),
     Entry("serve", "ikeref.cli.live.command"),
     Entry("connect", "ikeref.cli.live.command"),

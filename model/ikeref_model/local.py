@@ -72,17 +72,18 @@ class _Local(Symbols):
         return z3.Bool(f"some {SomeChild(term)}", self.context)
 
 
-def _symbols() -> _Local:
+def one_end() -> Symbols:
+    """The variables of one end; `each` is some Child SA of the IKE SA."""
     variables = tuple(
         Variable(f"{scope}.{each.name}", each.domain, each.initial, each.meaning)
         for scope, record in SCOPES.items()
-        if scope != "each"
         for each in record
     )
     return _Local(*symbols(System(Scope("one end", ()), variables, ())))
 
 
-def _by_event(rows: Iterable[Row]) -> dict[str, list[Row]]:
+def by_event(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows for each event."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         if not row.variant:
@@ -91,7 +92,7 @@ def _by_event(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _possible(at: Symbols, event: str) -> list[Any]:
+def possible(at: Symbols, event: str) -> list[Any]:
     """When the event can happen at all: a response only to the outstanding request."""
     terms = [CONSISTENT]
     if event.startswith("response_"):
@@ -113,11 +114,11 @@ def every_event() -> Iterator[str]:
 
 def overlaps(rows: Iterable[Row]) -> Iterator[Overlap]:
     """Rows that overlap without being a choice."""
-    at = _symbols()
+    at = one_end()
     solver = z3.Solver(ctx=at.context)
-    for event, candidates in _by_event(rows).items():
+    for event, candidates in by_event(rows).items():
         solver.push()
-        solver.add(*_possible(at, event))
+        solver.add(*possible(at, event))
         for one, two in combinations(candidates, 2):
             if one.choice and one.choice == two.choice:
                 continue
@@ -128,12 +129,12 @@ def overlaps(rows: Iterable[Row]) -> Iterator[Overlap]:
 
 def gaps(rows: Iterable[Row]) -> Iterator[Gap]:
     """Events of the peer, of the clock and of the network without a row. (Nobody has to send a request.)"""
-    at = _symbols()
-    by_event = _by_event(rows)
+    at = one_end()
+    candidates_for = by_event(rows)
     for event in every_event():
-        candidates = by_event.get(event, [])
+        candidates = candidates_for.get(event, [])
         solver = z3.Solver(ctx=at.context)
-        solver.add(*_possible(at, event), z3.Not(at.disjoin([evaluate(each.condition(), at) for each in candidates])))
+        solver.add(*possible(at, event), z3.Not(at.disjoin([evaluate(each.condition(), at) for each in candidates])))
         if solver.check() != z3.unsat:
             yield Gap(event, _interesting(at, solver.model()))
 

@@ -124,6 +124,7 @@ def _winner_and_loser_on_one_side() -> Rows:
 
 
 AUTH, PAIRS, HEIRS = "no-child-before-auth", "child-sas-in-pairs", "inherited-exactly-once"
+TRAFFIC = "traffic-goes-on"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -208,6 +209,12 @@ FAULTS: tuple[Fault, ...] = (
         "the responder to a rekey installs only the incoming SA and never the outgoing one",
         PAIRS,
         with_update("child.rekey.request.accept", {**opened("child_theirs"), "child_theirs.out": False}),
+    ),
+    Fault(
+        "rekey.old_closed_at_once",
+        "the responder to a rekey closes the old Child SA as soon as it has the new one",
+        TRAFFIC,
+        with_update("child.rekey.request.accept", {**opened("child_theirs"), **shut("child", keep=True)}),
     ),
     Fault(
         "rekey.refused_but_installed",

@@ -24,6 +24,10 @@ IKE_SCOPE = Scope(
     ("old", "a", "b"),
     ("old",),
 )
+TRAFFIC_SCOPE = Scope(
+    "two ends, one IKE SA, a Child SA rekeyed by either end, again and again, and never deleted by command",
+    (Kind.REKEY_CHILD, Kind.DELETE_CHILD),
+)
 WHOLE_SCOPE = Scope(
     "two ends, the IKE SA and the Child SA rekeyed and deleted by either end, all colliding freely",
     (Kind.REKEY_CHILD, Kind.DELETE_CHILD, Kind.REKEY_IKE, Kind.DELETE_IKE),
@@ -73,6 +77,20 @@ def paired(system: System) -> Term:
     """With nothing in flight, outstanding or due, Child SAs are in pairs, and none is left that was replaced."""
     left = [is_(f"{end}.child_{child}.state", Child.REPLACED) for end in ENDS for child in system.scope.children]
     return any_of(no(quiescent(system)), all_of(in_pairs(system), no(any_of(*left))))
+
+
+def flowing(system: System) -> Term:
+    """Section 2.8: each end has an outgoing SA whose incoming half is installed at the peer."""
+    ways = []
+    for end in ENDS:
+        carried = [(f"{end}.child_{child}.out", f"{PEER[end]}.child_{child}.in") for child in system.scope.children]
+        ways.append(any_of(*(all_of(is_(out), is_(into)) for out, into in carried)))
+    return all_of(*ways)
+
+
+def without_commanded_deletes(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The rows of ends whose users delete no Child SA: only what a rekey leaves due is deleted."""
+    return tuple(row for row in rows if row.name != "child.delete.send")
 
 
 def inherited(system: System) -> Term:
@@ -158,6 +176,18 @@ STATEMENTS: tuple[Statement, ...] = (
                 ),
             ),
             ("denied before it was known", _child("A", "a", Child.DENIED)),
+        ),
+    ),
+    Statement(
+        "traffic-goes-on",
+        "During a rekey each end can send to the other all the time",
+        "2.8",
+        TRAFFIC_SCOPE.title + "; rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(TRAFFIC_SCOPE, without_commanded_deletes(rows)),
+        flowing,
+        (
+            ("simultaneous rekey", all_of(_child("A", "old", Child.CROSSED), _child("B", "old", Child.CROSSED))),
+            ("the old one is gone", all_of(_child("A", "old", Child.ABSENT), _child("B", "old", Child.ABSENT))),
         ),
     ),
     Statement(
