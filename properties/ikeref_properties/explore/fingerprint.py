@@ -21,10 +21,6 @@ class Merging(NamedTuple):
 
     nonce_order: bool = False
     """Unsound: the order of nonces that are compared."""
-    message_ids: bool = False
-    """Unsound: message IDs, of requests in flight and expected."""
-    flights: bool = False
-    """Unsound: what messages in flight say."""
     identities: bool = False
     """Unsound: which SPI is which."""
     exact: bool = False
@@ -52,18 +48,14 @@ def fingerprint(state: State, merging: Merging = SOUND) -> bytes:
     if not merging.nonce_order and (live := _live(first, second, answers, state.flights)):
         ranks = _ranks(live, first, second, out)
         out += bytes([ranks[nonce] for nonce in first.nonces + second.nonces])
-    if not merging.message_ids:
-        out += _numbers(first, second)
+    out += _numbers(first, second)
     known = dict(names)
-    if merging.flights:
-        out += bytes(sorted(flight.to for flight in state.flights))
-    elif len(flying) > 1:
+    if len(flying) > 1:
         flying.sort(key=lambda each: _message(each[0], each[1], known, ranks))
     for answer in answers:
         out += _message(answer, 0, names, ranks) if answer is not None else b"\0"
-    if not merging.flights:
-        for skeleton, number in flying:
-            out += _message(skeleton, 0 if merging.message_ids else number, names, ranks, name_unknown=True)
+    for skeleton, number in flying:
+        out += _message(skeleton, number, names, ranks, name_unknown=True)
     out += _history(state.ends, names)
     return blake2b(out, digest_size=OCTETS).digest()
 

@@ -30,6 +30,9 @@ INCOMING = tuple(Path(ADDRESS[end], ADDRESS[PEER[end]]) for end in ENDS)
 Input = Datagram | sa.Command | Tick
 
 
+NOTHING = "nothing"
+
+
 class Branch(NamedTuple):
     """One outcome of a step."""
 
@@ -37,7 +40,7 @@ class Branch(NamedTuple):
     sent: tuple[Flight, ...]
     outputs: tuple[sa.Output, ...]
     deviation: Deviation | None
-    behaviour: str = "nothing"
+    behaviour: str = NOTHING
     """What the end did, without names and numbers: to compare what two searches saw."""
 
 
@@ -76,7 +79,7 @@ class Local:
     def _run(self, who: int, end: End, key: object, rivals: Rivals) -> list[Branch]:
         session = end.session
         if session is None:
-            return []
+            return [Branch(end, (), (), None)] if type(key) is bytes else []
         what, session = _input(session, key, who)
         draws, env = self._draws[who], self._environments[who]
         found: list[Branch] = []
@@ -101,17 +104,20 @@ class Local:
                 taken = (*script, *(0,) * (place - len(script)))
                 scripts += [(*taken, other) for other in range(draws.choices[place] - 1, 0, -1)]
             branch = _branch(who, end, key, session, step, draws.count)
-            found.append(branch if branch.deviation is not None else self._with_the_past(who, branch))
+            found.append(branch if branch.deviation is not None else self._with_the_past(who, end, branch))
         return found
 
-    def _with_the_past(self, who: int, branch: Branch) -> Branch:
+    def _with_the_past(self, who: int, before: End, branch: Branch) -> Branch:
         """What came before comes again: all but the request answered last must be without any effect."""
         session = branch.end.session
         if session is None:
             return branch
-        for ike in session.ikes:
+        known = {(ike.spi, ike.outstanding, ike.expected) for ike in before.skeleton.ikes}
+        for ike in branch.end.skeleton.ikes:
+            if (ike.spi, ike.outstanding, ike.expected) in known:
+                continue
             old = (
-                *(branch.end.old.get((ike.spi, True), ()) if ike.outstanding is not None else ()),
+                *(branch.end.old.get((ike.spi, True), ()) if ike.outstanding >= 0 else ()),
                 *branch.end.old.get((ike.spi, False), ())[:-1],
             )
             for datagram in old:

@@ -82,7 +82,7 @@ class Moves:
                     timers = ("forget",)
                 for timer in timers:
                     yield from self._step(state, Action(timer, who, which=which), (timer, which))
-            for which in range(len(end.session.retries) if self._bounds.early or not state.flights else 0):
+            for which in range(len(end.session.retries) if self._bounds.early or quiet else 0):
                 yield from self._step(state, Action("retry", who, which=which), ("retry", which))
 
     def _overdue(self, state: State, who: int, which: int) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from ikeref_properties.explore import checks
 from ikeref_properties.explore.fingerprint import SOUND, Merging, fingerprint
-from ikeref_properties.explore.local import Local
+from ikeref_properties.explore.local import NOTHING, Local
 from ikeref_properties.explore.moves import Moves, Successor
 from ikeref_properties.explore.start import start
 from ikeref_properties.explore.values import Action, Bounds, Deviation, Left
 
-_PAUSE = 2048
+_PAUSE = 256
 """States between two reports of progress."""
 
 
@@ -69,12 +69,12 @@ class Search:
         self.bounds = bounds
         self._merging = merging
         self._tidy = tidy
-        self._start, pair = start(bounds)
+        self.start, pair = start(bounds)
         self._connections = (pair.connections["A"], pair.connections["B"])
         self._local = Local(self._connections, every_nonce=bounds.every_nonce)
-        self._moves = Moves(self._local, bounds, tidy=tidy)
-        self._seen: dict[bytes, int] = {fingerprint(self._start, merging): 0}
-        self._left = [self._start.left]
+        self.moves = Moves(self._local, bounds, tidy=tidy)
+        self._seen: dict[bytes, int] = {fingerprint(self.start, merging): 0}
+        self._left = [self.start.left]
         self._more: dict[int, int] = {}
         """The same state, seen before with less left of something."""
         self._parent = array("I", [0])
@@ -95,7 +95,7 @@ class Search:
     ) -> Result:
         """Search until nothing is left, something is found, or a limit is reached."""
         begun = monotonic()
-        frontier = deque([self._start])
+        frontier = deque([self.start])
         indices = deque([0])
         edges, found, level = 0, None, 0
         while frontier and found is None:
@@ -109,7 +109,7 @@ class Search:
                 if deviation is not None:
                     found = self._counterexample(index, None, deviation)
                     break
-            for ordinal, successor in enumerate(self._moves.successors(state)):
+            for ordinal, successor in enumerate(self.moves.successors(state)):
                 edges += 1
                 self._note(successor)
                 if successor.deviation is not None:
@@ -127,7 +127,7 @@ class Search:
             if index % _PAUSE == 0:
                 spent = monotonic() - begun
                 if watch is not None:
-                    watch(Progress(len(self._seen), len(frontier), self._moves.checked, spent))
+                    watch(Progress(len(self._seen), len(frontier), self.moves.checked, spent))
                 if spent > seconds or len(self._seen) >= states:
                     break
         complete = not frontier and found is None
@@ -137,7 +137,7 @@ class Search:
             self.bounds,
             len(self._seen),
             edges,
-            self._moves.checked,
+            self.moves.checked,
             self._local.steps,
             sum(self._rests),
             max(self._depth),
@@ -149,7 +149,7 @@ class Search:
         )
 
     def _known(self, mark: bytes, left: Left) -> int | None:
-        """The state seen with at least as much left: whatever may happen now may happen there."""
+        """The same state, seen with at least as much left: whatever may happen now may happen there."""
         index = self._seen.get(mark)
         while index is not None:
             if _covers(self._left[index], left):
@@ -173,7 +173,7 @@ class Search:
     def _note(self, successor: Successor) -> None:
         action = successor.action
         self.taken[action.what if action.command is None else type(action.command).__name__] += 1
-        if successor.branch is not None:
+        if successor.branch is not None and action.what != "retransmit" and successor.branch.behaviour != NOTHING:
             self.behaviours.add(successor.branch.behaviour)
 
     def _counterexample(self, index: int, ordinal: int | None, deviation: Deviation) -> Counterexample:
@@ -181,9 +181,9 @@ class Search:
         while index:
             ordinals.append(self._ordinal[index])
             index = self._parent[index]
-        state, steps = self._start, []
+        state, steps = self.start, []
         for number in reversed(ordinals):
-            successor = next(s for n, s in enumerate(self._moves.successors(state)) if n == number)
+            successor = next(s for n, s in enumerate(self.moves.successors(state)) if n == number)
             steps.append(successor)
             state = successor.state
         return Counterexample(deviation, tuple(step.action for step in steps), tuple(steps))

@@ -10,10 +10,10 @@ from ikeref_properties.network import ENDS, A, Pair, Record, connection
 CHILD = "net"
 
 
-def start(bounds: Bounds) -> tuple[State, Pair]:
+def start(bounds: Bounds, seed: int = 0) -> tuple[State, Pair]:
     """The first state, and the pair of ends in which it came about."""
     connections = {end: connection(end, children=(CHILD,)) for end in ENDS}
-    pair = Pair(settings=SETTINGS, connections=connections).establish()
+    pair = Pair(seed, settings=SETTINGS, connections=connections).establish()
     for _ in range(bounds.children - 1):
         pair.command(A, sa.CreateChild(CHILD))
         pair.deliver_all()

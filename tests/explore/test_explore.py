@@ -1,0 +1,193 @@
+"""Every state of two real ends within small bounds; and that what is wrong would be found."""
+
+import pytest
+from ikeref_properties.explore import faults
+from ikeref_properties.explore.fingerprint import EXACT, SOUND, Merging, fingerprint
+from ikeref_properties.explore.moves import Moves
+from ikeref_properties.explore.search import Result, Search
+from ikeref_properties.explore.skeleton import COVERED
+from ikeref_properties.explore.start import start
+from ikeref_properties.explore.values import Bounds
+from typer.testing import CliRunner
+
+from ikeref.cli.main import app
+
+COLLIDING = ("rekey child", "rekey IKE", "delete child", "delete IKE")
+
+
+def search(bounds: Bounds, merging: Merging = SOUND, fault: str = "") -> Result:
+    with faults.seeded(fault):
+        return Search(bounds, merging=merging, tidy=not merging.exact).run()
+
+
+def why(result: Result) -> str:
+    found = result.counterexample
+    return "" if found is None else f"{found.deviation}\n" + "\n".join(str(action) for action in found.schedule)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "states"),
+    [
+        (Bounds(commands=1, losses=0, duplicates=0), 3_000),
+        (Bounds(commands=1, losses=1, duplicates=1, every_nonce=False), 2_500),
+        (Bounds(commands=1, losses=1, duplicates=0, every_nonce=False, early=True), 1_500),
+    ],
+    ids=["every order of nonces", "loss and duplicate", "early retries"],
+)
+def test_no_state_within_bounds_deviates(bounds: Bounds, states: int) -> None:
+    result = search(bounds)
+    assert not why(result)
+    assert result.complete
+    assert result.states > states
+    assert result.resting > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kinds", [COLLIDING])
+def test_no_state_deviates_with_two_commands_an_end(kinds: tuple[str, ...]) -> None:
+    result = search(Bounds(commands=2, losses=1, duplicates=1, kinds=kinds))
+    assert not why(result)
+    assert result.complete
+    assert result.states > 200_000
+
+
+def test_every_kind_of_action_is_taken() -> None:
+    taken = search(Bounds(commands=1, losses=1, duplicates=1, every_nonce=False)).taken
+    commands = {"CreateChild", "RekeyChild", "RekeyIke", "DeleteChild", "DeleteIke", "CheckLiveness"}
+    assert commands | {"deliver", "lose", "duplicate", "retry"} <= set(taken)
+
+
+def test_giving_up_and_forgetting_early_are_taken() -> None:
+    result = search(Bounds(commands=1, losses=0, duplicates=0, give_up=True, kinds=("rekey IKE",), every_nonce=False))
+    assert {"give up", "forget"} <= set(result.taken)
+
+
+@pytest.mark.parametrize("fault", [fault.name for fault in faults.FAULTS])
+def test_a_seeded_fault_is_found(fault: str) -> None:
+    commands, kinds = (2, ("liveness",)) if fault == "any-response" else (1, Bounds().kinds)
+    result = search(Bounds(commands=commands, losses=0, duplicates=0, kinds=kinds), fault=fault)
+    assert result.counterexample is not None
+    assert result.counterexample.schedule
+
+
+def test_a_fault_is_gone_after_it_was_seeded() -> None:
+    bounds = Bounds(commands=1, losses=0, duplicates=0, kinds=("rekey child",), every_nonce=False)
+    assert search(bounds, fault="crossing-forgotten").counterexample is not None
+    assert search(bounds).counterexample is None
+
+
+def test_a_schedule_is_a_shortest_one_and_leads_to_the_deviation() -> None:
+    bounds = Bounds(commands=1, losses=0, duplicates=0, kinds=("rekey child",), every_nonce=False)
+    found = search(bounds, fault="crossing-forgotten").counterexample
+    assert found is not None
+    assert [action.what for action in found.schedule].count("command") == 2
+    assert len(found.schedule) == 8
+
+
+# What merging forgets
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Bounds(1, 0, 0, kinds=("delete child", "rekey IKE"), every_nonce=False),
+        Bounds(1, 1, 1, kinds=("rekey child", "delete child"), every_nonce=False),
+        Bounds(1, 1, 1, kinds=("rekey IKE", "delete IKE"), every_nonce=False),
+    ],
+    ids=str,
+)
+def test_nothing_is_missed_by_merging(bounds: Bounds) -> None:
+    exact, merged = search(bounds, EXACT), search(bounds)
+    assert exact.complete
+    assert merged.complete
+    assert not why(exact)
+    assert not why(merged)
+    assert merged.states < exact.states
+    assert merged.behaviours == exact.behaviours
+
+
+@pytest.mark.parametrize("fault", ["first-nonces", "crossing-forgotten", "delete-overtakes"])
+def test_faults_are_found_with_merging_and_without(fault: str) -> None:
+    kinds = ("rekey child",) if fault != "delete-overtakes" else ("create child", "delete child")
+    bounds = Bounds(1, 0, 0, kinds=kinds, every_nonce=fault == "first-nonces")
+    exact, merged = search(bounds, EXACT, fault), search(bounds, SOUND, fault)
+    assert exact.counterexample is not None
+    assert merged.counterexample is not None
+    assert merged.counterexample.deviation.rule == exact.counterexample.deviation.rule
+    assert len(merged.counterexample.schedule) == len(exact.counterexample.schedule)
+
+
+@pytest.mark.parametrize(
+    ("merging", "fault", "bounds"),
+    [
+        (Merging(nonce_order=True), "first-nonces", Bounds(1, 0, 0, kinds=("rekey child",))),
+        (Merging(identities=True), "crossing-forgotten", Bounds(1, 0, 0)),
+    ],
+    ids=["order of nonces", "which SPI is which"],
+)
+def test_an_unsound_merging_is_noticed(merging: Merging, fault: str, bounds: Bounds) -> None:
+    assert search(bounds, SOUND, fault).counterexample is not None
+    assert search(bounds, merging, fault).counterexample is None
+
+
+def test_forgetting_the_order_of_nonces_loses_behaviour() -> None:
+    bounds = Bounds(1, 0, 0, kinds=("rekey IKE",))
+    assert search(bounds, Merging(nonce_order=True)).behaviours < search(bounds).behaviours
+
+
+def test_states_that_differ_in_names_only_count_as_one() -> None:
+    bounds = Bounds()
+    assert fingerprint(start(bounds)[0]) == fingerprint(start(bounds, seed=1)[0])
+    assert fingerprint(start(bounds)[0], EXACT) != fingerprint(start(bounds, seed=1)[0], EXACT)
+
+
+def test_states_that_differ_in_what_is_in_flight_do_not_count_as_one() -> None:
+    found = search_states(Bounds(1, 0, 0, kinds=("liveness", "delete IKE"), every_nonce=False))
+    assert len(found) == len(set(found)) == 4
+
+
+def search_states(bounds: Bounds) -> list[bytes]:
+    """Fingerprints of the states one step from the start."""
+    one = Search(bounds)
+    moves: Moves = one.moves
+    return [fingerprint(successor.state) for successor in moves.successors(one.start)]
+
+
+def test_every_field_of_a_session_is_accounted_for() -> None:
+    for kind, words in COVERED.items():
+        assert {word.rstrip("*") for word in words.split()} == set(vars(kind)["_fields"]), kind.__name__
+
+
+# The command
+
+
+def explore(*arguments: str) -> tuple[int, str]:
+    result = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"}).invoke(app, ["explore", *arguments])
+    return result.exit_code, result.output
+
+
+def test_the_command_says_what_it_saw() -> None:
+    code, text = explore("--commands", "1", "--loss", "0", "--duplicate", "0", "--one-order")
+    assert code == 0
+    assert "every state within the bounds was seen, and nothing deviates" in text
+
+
+def test_the_command_draws_what_it_found() -> None:
+    code, text = explore("--loss", "0", "--duplicate", "0", "--fault", "never-outbound")
+    assert code == 1
+    assert "traffic goes on (Section 2.8)" in text
+    assert "CREATE_CHILD_SA request 2 {N(REKEY_SA), SA, NONCE, TSi, TSr}" in text
+
+
+def test_the_command_says_when_time_was_too_short() -> None:
+    assert explore("--commands", "2", "--seconds", "0.01")[0] == 3
+
+
+def test_the_command_names_the_faults() -> None:
+    code, text = explore("--faults")
+    assert code == 0
+    assert all(name in text for name in faults.names())
+    code, text = explore("--fault", "no-such-fault")
+    assert code == 2
+    assert "there is no fault" in text
+    assert explore("--kind", "no-such-command")[0] == 2
