@@ -16,7 +16,7 @@ from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import IkeSa, Output, Path, Phase, Transmit
 from ikeref.wire import FLAG_RESPONSE, Message, peek
 from ikeref_properties.adapter.implementation import Address, Ask, Command, Factory, Unsupported
-from ikeref_properties.adapter.peer import keys_of, meaning
+from ikeref_properties.adapter.peer import child_keys_of, keys_of, meaning
 from ikeref_properties.capture.keys import Keys
 from ikeref_properties.network import ADDRESS, PEER, A, B
 
@@ -92,6 +92,8 @@ class Arena:
         self.steps: list[Step] = []
         self.keys: dict[tuple[bytes, bytes], Keys] = {}
         """ikeref's, and what the other end tells; by SPIi and SPIr."""
+        self.child_keys: dict[tuple[bool, bytes], bytes] = {}
+        """ikeref's keys of Child SAs: encryption, then integrity; by whether inbound, and SPI."""
         self.owes: Callable[[], bool] = lambda: False
         """Whether the other end waits for an answer."""
         self._waits = waits
@@ -165,15 +167,13 @@ class Arena:
     def send_probe(self, name: str, datagram: bytes, message: Message | None, ike: IkeSa, *, counts: bool) -> None:
         """Send a message over ikeref's IKE SA, and let it arrive.
 
-        If it `counts` and is answered, ikeref's next request gets the Message ID after it; if it is not answered, it
-        has never been.
+        If it `counts` and is answered, ikeref's next request gets the Message ID after it; else it has never been, and
+        the network will not bring it again when that Message ID is another's.
         """
         flight = self._fly(B, datagram, message, name)
         self._note(Step(len(self.steps), A, self.now, Probe(name), (flight,)))
         self.deliver(flight)
-        if not counts or message is None:
-            return
-        if not any(_answers(each.datagram, message) for each in self.steps[-1].sent):
+        if not counts or message is None or not any(_answers(each.datagram, message) for each in self.steps[-1].sent):
             self.past.remove(flight)
             return
         for number, session in self.ikeref.sessions.items():
@@ -232,6 +232,7 @@ class Arena:
     def _ikeref(self, event: Event, outputs: tuple[Output, ...]) -> None:
         for keys in keys_of(outputs):
             self.keys[keys.spi_i, keys.spi_r] = keys
+        self.child_keys.update(child_keys_of(outputs))
         sent = tuple(self._fly(B, each.datagram, each.message) for each in outputs if type(each) is Transmit)
         self._note(Step(len(self.steps), A, self.now, event, sent, outputs))
 
@@ -242,7 +243,7 @@ class Arena:
         except Unsupported:
             raise
         except Exception as error:
-            self._note(Step(len(self.steps), B, self.now, event, ()))
+            self.steps.append(Step(len(self.steps), B, self.now, event, ()))
             raise Crashed(f"it raised {type(error).__name__}: {error}") from error
         for keys in told:
             self.keys.setdefault((keys.spi_i, keys.spi_r), keys)

@@ -19,7 +19,7 @@ from ikeref_properties.adapter.implementation import Address, Ask, Command, Fact
 from ikeref_properties.adapter.messages import Violation, violation
 from ikeref_properties.adapter.probes import EARLY, PROBES, probe
 from ikeref_properties.adapter.watcher import Watcher
-from ikeref_properties.capture.rules import Finding
+from ikeref_properties.capture.rules import Finding, Weight
 from ikeref_properties.machines import schedule
 from ikeref_properties.machines.schedule import Act, Schedule, Weights, random_schedule, shrink
 from ikeref_properties.network import ADDRESS, A, B, connection
@@ -53,6 +53,8 @@ class Setup:
             kinds=("create", "rekey child", "rekey child", "rekey IKE", "delete child", "liveness", "delete IKE")
         )
     )
+    crossings: int = 2
+    """How often at most both ends are told something at once, half the time the same (Sections 2.8, 2.25)."""
     probes: int = 2
     """Probes a run at most."""
     settings: Settings = field(default_factory=Settings)
@@ -181,6 +183,7 @@ class Match:
         arena = self.arena
         arena.settle()
         self._at_rest()
+        self.judge.warnings += [_owed(name) for name in self.judge.debts()]
         if arena.ikes():
             arena.tell(A, Command(Ask.LIVENESS))
             arena.settle()
@@ -228,6 +231,16 @@ def _compare(arena: Arena, view: View) -> None:
     if ours != theirs:
         text = f"orphans at rest: Child SAs {_spis(ours - theirs)} at ikeref, {_spis(theirs - ours)} at the other end"
         raise violation("Child SAs in pairs", 0, text, "1.4.1", "7296-1.4.1-02", "7296-1.4.1-03")
+    for child in view.children:
+        for inbound, spi, key in ((False, child.spi_in, child.key_in), (True, child.spi_out, child.key_out)):
+            if key and arena.child_keys.get((inbound, spi), key) != key:
+                raise violation("keys", 0, f"the ends have other keys for SPI {spi.hex()}", "2.17", "7296-2.17-04")
+
+
+def _owed(name: str) -> Finding:
+    kind = name.rsplit(" ", 1)[0]
+    section, ids = ("2.8", ("7296-2.8-10",)) if kind.startswith("IKE SA") else ("2.8", ("7296-2.8-07",))
+    return Finding(Weight.WARNING, 0, f"at rest a rekeyed {kind} is not deleted by who rekeyed it", section, ids)
 
 
 def _spis(pairs: set[tuple[bytes, bytes]] | frozenset[tuple[bytes, bytes]]) -> str:
@@ -238,6 +251,13 @@ def draw(seed: int, setup: Setup) -> Schedule:
     """The schedule of a seed, probes strewn in."""
     random = Random(f"{seed} schedule")
     acts = list(random_schedule(random, setup.weights))
+    for _ in range(random.randint(0, setup.crossings)):
+        which, kinds = random.randrange(4), setup.weights.kinds
+        both = [Act(schedule.COMMAND, which, end, random.choice(kinds)) for end in random.sample((A, B), 2)]
+        if random.random() < 0.5:
+            both[1] = both[1]._replace(command=both[0].command)
+        place = random.randrange(len(acts) + 1)
+        acts[place:place] = both
     for _ in range(random.randint(0, setup.probes)):
         acts.insert(random.randrange(len(acts) + 1), Act(PROBE, random.randrange(len(PROBES))))
     return tuple(acts)

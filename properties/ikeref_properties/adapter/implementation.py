@@ -97,6 +97,7 @@ class Implementation(Protocol):
 
     def close(self) -> None:
         """The run is over."""
+        return None  # noqa: RET501 (an empty body would make it abstract)
 
 
 Factory = Callable[[int], Implementation]

@@ -1,6 +1,6 @@
 """ikeref's own endpoint: the peer of every campaign, and an example of an adapter around a library."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from random import Random
 
 from ikeref import sa
@@ -98,6 +98,16 @@ def keys_of(outputs: Iterable[Output]) -> list[Keys]:
         for each in outputs
         if type(each) is sa.NewKeys
     ]
+
+
+def child_keys_of(outputs: Iterable[Output]) -> Iterator[tuple[tuple[bool, bytes], bytes]]:
+    """The keys of Child SAs that a step has installed, by direction and SPI (Section 2.17)."""
+    for each in outputs:
+        if type(each) is sa.Install and each.child.keys is not None:
+            child, keys = each.child, each.child.keys
+            from_initiator = child.initiator is not each.inbound
+            octets = keys.encr_i + keys.integ_i if from_initiator else keys.encr_r + keys.integ_r
+            yield (each.inbound, child.spi_in if each.inbound else child.spi_out), octets
 
 
 def view_of(endpoint: Endpoint) -> View:

@@ -147,7 +147,7 @@ class Watcher:
         before = self.monitor.states
         result = self.monitor.step(observation)
         if not isinstance(result, Accepted):
-            raise rejected(result, number)
+            raise rejected(result, before, number)
         self.rows.update(each.row.name for each in result.matches)
         if any(each.row.variant for each in result.matches) and not isinstance(advance(before, observation), Accepted):
             self.warnings.append(departure(result.matches, number))
@@ -281,14 +281,13 @@ class Watcher:
             mine = min(words.nonce_of(asked.message), words.nonce_of(message))
             theirs = min(asked.crossing)
             facts = (("lowest_is_mine", mine < theirs),) if mine != theirs else ()
-        sa.asked = None
-        if asked.kind is Kind.IKE_SA_INIT:
+        if asked.kind is not Kind.IKE_SA_INIT or contents:  # else it may go on waiting for a better one (2.21.1)
+            sa.asked = None
+        if asked.kind is Kind.IKE_SA_INIT and contents:
             self.ledger.over(asked.message)
             sa.next_own = 1 if outcome is Outcome.OK else 0
         event = events.Response(asked.kind, outcome, deleted, message.message_id)
         sent = self._sent(contents, sa.name, None)
-        if asked.kind is Kind.IKE_SA_INIT and not contents:
-            sa.asked = asked  # it may go on waiting for a better one (Section 2.21.1)
         return Observation(sa.name, event, sent, asked.made, facts, visible=False)
 
     # What was sent

@@ -1,0 +1,154 @@
+"""Implementations go through the adapter: ikeref itself, and one that shares no code with it; its faults are found."""
+
+import ast
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+from ikeref_properties.adapter import __main__ as command_line
+from ikeref_properties.adapter import report
+from ikeref_properties.adapter.campaign import Setup, rule_of, walk
+from ikeref_properties.adapter.implementation import Implementation
+from ikeref_properties.adapter.messages import Violation
+from ikeref_properties.adapter.peer import Ikeref
+from ikeref_properties.adapter.stateful import BOUNDED, machine_for
+from ikeref_properties.adapter.udp import Udp
+from ikeref_properties.capture.check import Exit, check
+
+from tests.adapter import faults
+from tests.adapter.faults import DEPARTURES, FAULTS, Fault
+from tests.adapter.minimal import Ike, Minimal
+from tests.adapter.plugged import Open, Plugged
+
+HERE = Path(__file__).parent
+
+
+def plugged(seed: int) -> Implementation:
+    return Plugged(Minimal(seed))
+
+
+def opened(seed: int) -> Implementation:
+    return Open(Minimal(seed))
+
+
+@pytest.mark.parametrize("factory", [Ikeref, plugged, opened], ids=["ikeref", "minimal", "minimal with a view"])
+def test_a_conforming_implementation_passes(factory: type[Ikeref]) -> None:
+    result = walk(factory, count=250)
+    assert not result.failures, report.text(result.failures[0])
+    assert not result.limits
+    assert not result.warnings
+    assert result.established > 180
+    assert len(result.rows) > 40
+
+
+def test_a_conforming_implementation_passes_the_machine() -> None:
+    run_state_machine_as_test(machine_for(opened), settings=settings(BOUNDED, max_examples=60))
+
+
+def test_the_foreign_implementation_is_foreign() -> None:
+    for file in ("minimal.py", "octets.py"):
+        tree = ast.parse((HERE / file).read_text(encoding="utf-8"))
+        modules = [each.module for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
+        modules += [name.name for each in ast.walk(tree) if isinstance(each, ast.Import) for name in each.names]
+        assert "struct" in modules
+        assert not [each for each in modules if each is None or each.startswith("ikeref")]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.make.__name__)
+def test_a_fault_is_found(fault: Fault) -> None:
+    plug = Open if fault.view else Plugged
+    result = walk(lambda seed: plug(fault.make(seed)), count=400)
+    assert result.failures, "it survives"
+    error = result.failures[0].error
+    assert isinstance(error, Violation)
+    assert rule_of(error).startswith(fault.rule)
+    assert error.finding.section == fault.section
+    assert error.finding.requirements
+
+
+@pytest.mark.parametrize("make", DEPARTURES)
+def test_a_departure_from_a_should_is_a_warning(make: type[Minimal]) -> None:
+    result = walk(lambda seed: Plugged(make(seed)), count=200)
+    assert not result.failures, report.text(result.failures[0])
+    assert result.warnings
+
+
+def test_a_fault_is_found_by_the_machine() -> None:
+    machine = machine_for(lambda seed: Plugged(faults.Twice(seed)))
+    with pytest.raises(Violation, match="second response"):
+        run_state_machine_as_test(machine, settings=settings(BOUNDED, max_examples=20))
+
+
+def test_a_crash_is_found() -> None:
+    class Crashes(Minimal):
+        def respond_again(self, ike: Ike) -> None:
+            raise ZeroDivisionError(ike.spi_i)
+
+    result = walk(lambda seed: Plugged(Crashes(seed)), count=50)
+    assert "ZeroDivisionError" in str(result.failures[0].error)
+
+
+def test_a_failure_is_shown_as_a_ladder() -> None:
+    failure = walk(lambda seed: Plugged(faults.DeleteForDelete(seed)), count=400).failures[0]
+    text = report.text(failure)
+    assert "(Section 1.4.1)" in text
+    assert "7296-1.4.1-10" in text
+    assert "collision.delete_child.closing" in text
+    assert "INFORMATIONAL request 0: D" in text or "INFORMATIONAL request 2: D" in text
+    assert max(len(line) for line in text.splitlines() if "│" in line) == 100
+
+
+def test_a_failure_is_saved_as_a_capture_that_check_judges_alike(tmp_path: Path) -> None:
+    failure = walk(lambda seed: Plugged(faults.EncryptsAgain(seed)), count=400).failures[0]
+    capture, keys = report.save(failure, tmp_path / "found")
+    assert check(capture, (keys,)).exit is Exit.VIOLATION
+
+
+@pytest.mark.parametrize(
+    ("factory", "code"),
+    [
+        ("tests.adapter.test_adapter:plugged", 0),
+        ("tests.adapter.test_adapter:twice", 1),
+        ("tests.adapter.test_adapter:nothing_like_it", 2),
+        ("no_such_module:factory", 2),
+        ("nonsense", 2),
+        ("tests.adapter.test_adapter:silent", 3),
+    ],
+)
+def test_exit_codes(factory: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main([factory, "--runs", "20", "--save", str(tmp_path / "found")]) == code
+    assert (tmp_path / "found.pcapng").exists() is (code == 1)
+    told = capsys.readouterr()
+    assert ("second response" in told.out) is (code == 1)
+    assert ("no IKE SA came about" in told.err) is (code == 3)
+
+
+def twice(seed: int) -> Implementation:
+    return Plugged(faults.Twice(seed))
+
+
+def silent(seed: int) -> Implementation:
+    class Silent(Minimal):
+        def arrived(self, datagram: bytes) -> None:
+            del datagram
+
+    return Plugged(Silent(seed))
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def test_a_daemon_on_udp_passes() -> None:
+    own, daemon = ("127.0.0.1", _free_port()), ("127.0.0.1", _free_port())
+    command = (sys.executable, str(HERE / "daemon.py"), str(daemon[1]), str(own[1]))
+    setup = Setup(addresses=(own, daemon), probes=0)
+    result = walk(lambda _: Udp(own, daemon, command, patience=1.0), setup, count=6)
+    assert not result.failures, report.text(result.failures[0])
+    assert result.established > 2
