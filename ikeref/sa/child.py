@@ -18,6 +18,7 @@ from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
 from ikeref.sa import collisions
 from ikeref.sa.compose import first_error, maybe, notification, one
 from ikeref.sa.outputs import Failed
+from ikeref.sa.retry import try_again
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
     Authentication,
@@ -27,7 +28,6 @@ from ikeref.sa.values import (
     CreateChild,
     Crossing,
     DeleteChild,
-    DeleteIke,
     Handshake,
     IkeRequest,
     IkeSa,
@@ -186,6 +186,37 @@ def _refuse_answer(
 # Establishing
 
 
+def _made(
+    turn: Turn,
+    ike: IkeSa,
+    config: ChildConfig,
+    spi_in: bytes,
+    agreed: Agreed,
+    initiator: bool,
+    ni: bytes,
+    nr: bytes,
+    g_ir: bytes,
+    replaces: bytes,
+) -> ChildSa:
+    """A Child SA with its keys, not installed yet (Section 2.17)."""
+    assert ike.keys is not None
+    assert ike.suite is not None
+    local, remote = (agreed.tsi, agreed.tsr) if initiator else (agreed.tsr, agreed.tsi)
+    return ChildSa(
+        config.name,
+        spi_in,
+        agreed.spi,
+        agreed.suite,
+        local,
+        remote,
+        initiator,
+        schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir),
+        agreed.transport,
+        replaces=replaces,
+        rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
+    )
+
+
 def _create(
     turn: Turn,
     ike: IkeSa,
@@ -202,23 +233,8 @@ def _create(
     Inbound is installed before the response goes out (7296-2.8-17), and outbound too; in a rekey outbound waits until
     the peer deletes the old SA, which tells that it has the new one (7296-2.8-22, 7296-2.8-23).
     """
-    assert ike.keys is not None
-    assert ike.suite is not None
     spi = turn.env.new_spi(4)
-    keys = schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir)
-    made = ChildSa(
-        config.name,
-        spi,
-        agreed.spi,
-        agreed.suite,
-        local_ts=agreed.tsr,
-        remote_ts=agreed.tsi,
-        initiator=False,
-        keys=keys,
-        transport=agreed.transport,
-        replaces=replaces,
-        rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
-    )
+    made = _made(turn, ike, config, spi, agreed, False, ni, nr, g_ir, replaces)
     turn.install(made, ike.path, outbound=not replaces)
     transport = (_TRANSPORT,) if agreed.transport else ()
     return (*transport, SA((chosen._replace(spi=spi),)), TSi(agreed.tsi), TSr(agreed.tsr))
@@ -240,22 +256,7 @@ def _establish(
 
     Not if the peer has deleted it meanwhile, and was told that there is none (Section 1.4.1).
     """
-    assert ike.keys is not None
-    assert ike.suite is not None
-    keys = schedule.child_keys(turn.env.crypto, ike.suite.prf, ike.keys.sk_d, ni, nr, agreed.suite, g_ir)
-    made = ChildSa(
-        config.name,
-        spi_in,
-        agreed.spi,
-        agreed.suite,
-        local_ts=agreed.tsi,
-        remote_ts=agreed.tsr,
-        initiator=True,
-        keys=keys,
-        transport=agreed.transport,
-        replaces=replaces,
-        rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
-    )
+    made = _made(turn, ike, config, spi_in, agreed, True, ni, nr, g_ir, replaces)
     if agreed.spi not in condemned:
         turn.install(made, ike.path)
     return made
@@ -368,29 +369,16 @@ def _not_rekeyed(turn: Turn, old: ChildSa | None, intent: ChildRequest) -> Child
 def _failed(turn: Turn, ike: IkeSa, intent: ChildRequest, old: ChildSa | None, error: N) -> None:
     """A refusal leaves the IKE SA; some call for another attempt (Sections 1.3, 2.21.3, 2.25)."""
     command = intent.command
-    what = (
-        f"Child SA {intent.config.name}"
-        if isinstance(command, CreateChild)
-        else f"rekey of Child SA {intent.config.name}"
-    )
-    reason = name(NotifyType, error.type)
-    turn.outputs.append(Failed(what, reason))
+    what = f"{'rekey of ' if isinstance(command, RekeyChild) else ''}Child SA {intent.config.name}"
+    turn.outputs.append(Failed(what, name(NotifyType, error.type)))
     if intent.crossing is not None or (isinstance(command, RekeyChild) and old is None):
         return  # The peer's rekey, or its delete, has done it already (7296-2.8.1-10).
-    if error.type == NotifyType.TEMPORARY_FAILURE:
-        if command.attempt >= turn.env.settings.retry_tries:
-            turn.enqueue(ike, DeleteIke())
-        else:
-            turn.retry_later(command._replace(attempt=command.attempt + 1))
-    elif error.type == NotifyType.INVALID_KE_PAYLOAD:
-        # A new exchange, with a new nonce and message ID (7296-1.3-11).
-        group = int.from_bytes(error.data, "big") if len(error.data) == 2 else 0
-        if not command.group and group in choice.groups_of(intent.proposals):
-            turn.enqueue_first(ike, command._replace(group=group))
-    elif error.type == NotifyType.CHILD_SA_NOT_FOUND and old is not None:
+    if error.type == NotifyType.CHILD_SA_NOT_FOUND and old is not None:
         # 7296-2.25-09, 7296-2.25-10
         turn.remove(old)
         turn.enqueue_first(ike, CreateChild(old.name))
+        return
+    try_again(turn, ike, command, intent.proposals, error)
 
 
 # CREATE_CHILD_SA, responder

@@ -7,6 +7,7 @@ from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
 from ikeref.sa import collisions
 from ikeref.sa.compose import first_error, one
 from ikeref.sa.outputs import Established, Failed
+from ikeref.sa.retry import try_again
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
     ChildRequest,
@@ -77,20 +78,11 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: IkeReques
 
 def _failed(turn: Turn, ike: IkeSa, intent: IkeRequest, error: N) -> None:
     """A refusal changes nothing (Section 1.3); some call for another attempt (Section 2.25)."""
-    command, reason = intent.command, name(NotifyType, error.type)
-    turn.outputs.append(Failed("rekey of the IKE SA", reason))
+    turn.outputs.append(Failed("rekey of the IKE SA", name(NotifyType, error.type)))
     if intent.crossing is not None:
         _yield(turn, ike, turn.ike(intent.crossing.spi))
         return
-    if error.type == NotifyType.TEMPORARY_FAILURE:
-        if command.attempt >= turn.env.settings.retry_tries:
-            turn.enqueue(ike, DeleteIke())
-        else:
-            turn.retry_later(command._replace(attempt=command.attempt + 1))
-    elif error.type == NotifyType.INVALID_KE_PAYLOAD:
-        group = int.from_bytes(error.data, "big") if len(error.data) == 2 else 0
-        if not command.group and group in choice.groups_of(intent.proposals):
-            turn.enqueue_first(ike, command._replace(group=group))
+    try_again(turn, ike, intent.command, intent.proposals, error)
 
 
 # Responder
