@@ -258,6 +258,22 @@ def test_hostile_datagrams_raise_nothing_and_leave_nothing(scenes: tuple[Station
     assert seen["liveness checks answered"] >= COUNT // 5000
 
 
+def test_a_run_is_repeated_by_its_seed(scenes: tuple[Station, ...]) -> None:
+    datagrams = [scene.datagram for scene in scenes]
+    first, second, other = (
+        [mutate.message(rng, datagram) for datagram in datagrams] for rng in (Random(1), Random(1), Random(2))
+    )
+    assert first == second
+    assert first != other
+    assert first != datagrams
+
+
+def test_a_chain_that_is_taken_apart_and_joined_is_the_same(scenes: tuple[Station, ...]) -> None:
+    for scene in scenes:
+        first, octets = wire.first_type(scene.message.payloads), wire.encode_payloads(scene.message.payloads)
+        assert mutate.join(mutate.parts(first, octets)) == (first, octets)
+
+
 # Twins: what must be noticed.
 
 FEW = 4000
