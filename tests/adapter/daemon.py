@@ -1,4 +1,7 @@
-"""The foreign implementation as a process: `python daemon.py PORT PEER_PORT`, on loopback, until it is terminated."""
+"""The foreign implementation as a process: `python daemon.py PORT PEER_PORT CONTROL_PORT`, on loopback.
+
+Commands come as text in datagrams: what, a space, an SPI in hexadecimal.
+"""
 
 import select
 import socket
@@ -11,21 +14,24 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.adapter.minimal import Minimal
 
 
-def main(port: int, peer_port: int) -> None:
-    """Receive and look at the clock, forever."""
+def main(port: int, peer_port: int, control_port: int) -> None:
+    """Receive, look at the clock and take commands, forever."""
     minimal = Minimal(time.monotonic_ns())
-    peer = ("127.0.0.1", peer_port)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", port))
-        while True:
-            if select.select((server,), (), (), 0.1)[0]:
-                datagram, source = server.recvfrom(65535)
-                sent = minimal.receive(datagram, source, (), time.monotonic())
-            else:
-                sent = minimal.tick(time.monotonic())
-            for each in sent:
-                server.sendto(each, peer)
+    server, control = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    control.bind(("127.0.0.1", control_port))
+    server.bind(("127.0.0.1", port))
+    while True:
+        ready = select.select((server, control), (), (), 0.1)[0]
+        if server in ready:
+            sent = minimal.receive(server.recv(65535), (), (), time.monotonic())
+        elif control in ready:
+            what, _, spi = control.recv(100).decode().rpartition(" ")
+            sent = minimal.order(what, bytes.fromhex(spi), time.monotonic())
+        else:
+            sent = minimal.tick(time.monotonic())
+        for each in sent:
+            server.sendto(each, ("127.0.0.1", peer_port))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*(int(each) for each in sys.argv[1:]))

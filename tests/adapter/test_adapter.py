@@ -1,8 +1,6 @@
 """Implementations go through the adapter: ikeref itself, and one that shares no code with it; its faults are found."""
 
 import ast
-import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,12 +8,11 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from ikeref_properties.adapter import __main__ as command_line
 from ikeref_properties.adapter import report
-from ikeref_properties.adapter.campaign import Setup, rule_of, walk
+from ikeref_properties.adapter.campaign import rule_of, walk
 from ikeref_properties.adapter.implementation import Implementation
 from ikeref_properties.adapter.messages import Violation
 from ikeref_properties.adapter.peer import Ikeref
 from ikeref_properties.adapter.stateful import BOUNDED, machine_for
-from ikeref_properties.adapter.udp import Udp
 from ikeref_properties.capture.check import Exit, check
 
 from tests.adapter import faults
@@ -136,19 +133,3 @@ def silent(seed: int) -> Implementation:
             del datagram
 
     return Plugged(Silent(seed))
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def test_a_daemon_on_udp_passes() -> None:
-    own, daemon = ("127.0.0.1", _free_port()), ("127.0.0.1", _free_port())
-    command = (sys.executable, str(HERE / "daemon.py"), str(daemon[1]), str(own[1]))
-    setup = Setup(addresses=(own, daemon), probes=0)
-    result = walk(lambda _: Udp(own, daemon, command, patience=1.0), setup, count=6)
-    assert not result.failures, report.text(result.failures[0])
-    assert result.established > 2

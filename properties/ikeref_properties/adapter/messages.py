@@ -54,6 +54,11 @@ class Ledger:
         self.nonces: dict[bytes, Use] = {}
         self.ivs: dict[tuple[bytes, bytes, bool, bytes], bytes] = {}
 
+    def repeats(self, message: Message, octets: bytes) -> bool:
+        """Whether it is a request that was sent before, octet for octet."""
+        own_spi = message.spi_i if message.is_initiator else message.spi_r
+        return not message.is_response and self.sent.get((own_spi, False, message.message_id)) == octets
+
     def again(self, message: Message, octets: bytes, number: int) -> bool:
         """Whether the same was sent before. Raises Violation if it was, with other octets (Section 2.1)."""
         own_spi = message.spi_i if message.is_initiator else message.spi_r

@@ -24,25 +24,28 @@ _INNER: Final = _WIDTH - _MARGIN - 2
 
 def text(failure: Failure) -> str:
     """What does not hold, where it stands in the RFC, and how it came to it."""
-    lines = [f"{_what(failure)}", ""]
+    lines = [str(failure.error), ""]
     if isinstance(failure.error, Violation):
         finding = failure.error.finding
         if finding.requirements:
             lines.append(f"  requirements: {', '.join(finding.requirements)}")
         lines += [f"  {each}" for each in finding.details]
-    lines += ["", *ladder(failure.arena, failure.watcher), "", f"  seed {failure.seed}, and then:"]
+    lines += [
+        "",
+        *ladder(failure.arena, failure.watcher),
+        _row("", "✗".rjust(_INNER - 1) + " "),
+        "",
+        f"  seed {failure.seed}, and then:",
+    ]
     lines += [f"    {each}" for each in schedule.text(failure.schedule).splitlines() or ["nothing"]]
     return "\n".join(lines)
-
-
-def _what(failure: Failure) -> str:
-    return str(failure.error)
 
 
 def ladder(arena: Arena, watcher: Watcher) -> Iterator[str]:
     """Every step: ikeref's on the left, the implementation's on the right; each datagram where it is sent."""
     yield " " * _MARGIN + "ikeref" + "the implementation".rjust(_INNER - 4)
     now = 0.0
+    seen: set[bytes] = set()
     for step in arena.steps:
         if step.now != now:
             now = step.now
@@ -50,7 +53,8 @@ def ladder(arena: Arena, watcher: Watcher) -> Iterator[str]:
         happened = _event(step)
         yield _row("", f" {happened}".ljust(_INNER) if step.end == A else f"{happened} ".rjust(_INNER))
         for flight in step.sent:
-            yield from _arrow(flight, flight.message or _opened(flight, watcher))
+            yield _arrow(flight, flight.message or _opened(flight, watcher), flight.datagram in seen)
+            seen.add(flight.datagram)
 
 
 def _opened(flight: Flight, watcher: Watcher) -> Message | None:
@@ -70,18 +74,18 @@ def _event(step: Step) -> str:
             return "looks at the clock"
 
 
-def _arrow(flight: Flight, message: Message | None) -> Iterator[str]:
-    words = "a datagram that can't be read"
+def _arrow(flight: Flight, message: Message | None, again: bool) -> str:
+    words = "a datagram that is not authentic" if flight.probe else "a datagram that can't be read"
     if message is not None:
         kind = name(ExchangeType, message.exchange_type)
         way = "response" if message.is_response else "request"
         payloads = ", ".join(wire.payload_name(each) for each in message.payloads)
-        words = f"{kind} {way} {message.message_id}: {payloads or 'no payloads'}"
+        words = f"{kind} {way} {message.message_id}{', again' if again else ''}: {payloads or 'no payloads'}"
     if len(words) > _INNER - 8:
         words = words[: _INNER - 9] + "…"
     room = _INNER - len(words) - 4
     line = f"── {words} {'─' * (room - 1)}▶" if flight.to == B else f"◀{'─' * (room - 1)} {words} ──"
-    yield _row(str(flight.number), line)
+    return _row(str(flight.number), line)
 
 
 def _row(number: str, middle: str) -> str:

@@ -40,33 +40,35 @@ class Udp(Implementation):
         self._patience = patience
         self._gap = gap
         """Seconds of silence after which no more is expected."""
-        self._ready = time.monotonic() + ready
-        """Until when the port may still be closed."""
         family = socket.AF_INET6 if ":" in own[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._socket.bind(own)
             self._socket.connect(daemon)
+            self._drain(0.0)  # what is left from a run before
             if start is not None:
                 self._process = subprocess.Popen(start)
+                self._await(time.monotonic() + ready)
         except OSError:
             self.close()
             raise
-        self._drain(0.0)  # what is left from a run before
+
+    def _await(self, until: float) -> None:
+        """Send empty datagrams until the port is open. Raises ConnectionRefusedError if it never is."""
+        while True:
+            try:
+                self._socket.send(b"")
+                self._drain(self._gap)
+                return
+            except ConnectionRefusedError:
+                if time.monotonic() > until:
+                    raise
 
     def receive(self, datagram: bytes, source: Address, destination: Address, now: float) -> Iterable[bytes]:
         del source, destination, now
-        while True:
-            try:
-                self._socket.send(datagram)
-                found = self._drain(self._patience if _wants_more(datagram) else self._gap, closed_is_error=True)
-            except ConnectionRefusedError:
-                if time.monotonic() > self._ready:
-                    raise
-                time.sleep(0.05)
-                continue
-            return found
+        self._socket.send(datagram)
+        return self._drain(self._patience if _wants_more(datagram) else self._gap)
 
     def tick(self, now: float) -> Iterable[bytes]:
         del now
@@ -88,15 +90,11 @@ class Udp(Implementation):
             self._process.terminate()
             self._process.wait()
 
-    def _drain(self, wait: float, *, closed_is_error: bool = False) -> list[bytes]:
+    def _drain(self, wait: float) -> list[bytes]:
         """What comes in; the first within `wait` seconds, the others each within the gap."""
         found: list[bytes] = []
         while select.select((self._socket,), (), (), wait)[0]:
-            try:
-                found.append(self._socket.recv(_LARGEST))
-            except ConnectionRefusedError:
-                if closed_is_error and not found:
-                    raise
+            found.append(self._socket.recv(_LARGEST))
             wait = min(wait, self._gap)
         return found
 

@@ -18,8 +18,7 @@ from ikeref_model.tables import ALLOWED
 from ikeref.registry import ExchangeType
 from ikeref.wire import NO_SPI, Message
 from ikeref_properties.adapter import messages
-from ikeref_properties.adapter.arena import Flight, Step
-from ikeref_properties.adapter.implementation import Command
+from ikeref_properties.adapter.arena import Flight, Step, Tick
 from ikeref_properties.adapter.messages import violation
 from ikeref_properties.adapter.names import Asked, Names, Sa
 from ikeref_properties.adapter.probes import CRITICAL
@@ -113,20 +112,20 @@ class Watcher:
                     self._names.learn(flight.message)
             return
         contents = [(each, self._content(each)) for each in step.sent if self._whole(each)]
-        replies = [(flight, message) for flight, message in contents if message.is_response]
-        self._check_replies(step, replies)
-        observation = self._observe(step, contents)
-        if observation is None or self.limit:
-            return
-        self._ask(observation, contents[0][0].number if contents else self._cause(step))
-        self.judged += 1
+        self._check_replies(step, [each for each in contents if each[1].is_response])
+        # A daemon's own timer may fire while it handles something else: what it repeats is judged by itself.
+        repeated = [(flight, each) for flight, each in contents if self.ledger.repeats(each, flight.datagram)]
+        rest = [each for each in contents if each not in repeated]
+        for one in repeated if isinstance(step.event, Flight) else contents:
+            self._ask(self._of_itself(*one), one[0].number)
+        if isinstance(step.event, Flight):
+            self._ask(self._arrived(step.event, rest), rest[0][0].number if rest else step.event.number)
+        elif isinstance(step.event, Tick):
+            self._time_passes({self._names.carrier(each, flight.number).name for flight, each in contents})
 
     def _whole(self, flight: Flight) -> bool:
         """Whether a message is complete with this datagram (RFC 7383 section 2.6)."""
         return self.opened[flight.number].state is not State.PIECE
-
-    def _cause(self, step: Step) -> int:
-        return step.event.number if isinstance(step.event, Flight) else 0
 
     def _check_replies(self, step: Step, replies: list[tuple[Flight, Message]]) -> None:
         """At most one response, and only to a request. Raises Violation (Sections 1.2, 2.1, 2.2)."""
@@ -142,8 +141,11 @@ class Watcher:
             raise violation("one response", replies[1][0].number, text, "2.1", "7296-2.1-03", "7296-2.1-04")
         messages.check_answer(request, replies[0][1], number)
 
-    def _ask(self, observation: Observation, number: int) -> None:
+    def _ask(self, observation: Observation | None, number: int) -> None:
         """Let the rows judge. Raises Violation."""
+        if observation is None or self.limit:
+            return
+        self.judged += 1
         before = self.monitor.states
         result = self.monitor.step(observation)
         if not isinstance(result, Accepted):
@@ -162,43 +164,27 @@ class Watcher:
 
     # Observations
 
-    def _observe(self, step: Step, contents: list[tuple[Flight, Message]]) -> Observation | None:
-        """A step in the model's words; None if nothing happened that the model knows of."""
-        match step.event:
-            case Flight() as flight:
-                return self._arrived(flight, contents)
-            case Command():
-                return self._of_itself(contents)
+    def _of_itself(self, flight: Flight, message: Message) -> Observation | None:
+        """It sends a request of its own accord, or repeats one."""
+        sa = self._names.carrier(message, flight.number)
+        sent = self._sent([(flight, message)], sa.name, None)
+        match sent:
+            case (events.Asked(kind),):
+                return Observation(sa.name, events.Command(kind), sent, visible=False)
+            case (events.Repeated(),) if sa.asked is not None and not self._waits_for(sa.name, sa.asked.kind):
+                return None  # the IKE SA is over, only its failure is still to be reported (Section 2.21.2)
+            case (events.Repeated(),):
+                return Observation(sa.name, events.Timer(Alarm.RETRANSMIT), sent, visible=False)
             case _:
-                return self._ticked(contents)
+                return Observation(sa.name, events.Command(Kind.LIVENESS), sent, visible=False)
 
-    def _of_itself(self, contents: list[tuple[Flight, Message]]) -> Observation | None:
-        """It sends of its own accord."""
-        if not contents:
-            return None
-        sa = self._names.carrier(contents[0][1], contents[0][0].number)
-        sent = self._sent(contents, sa.name, None)
-        kind = next((each.kind for each in sent if isinstance(each, events.Asked)), Kind.LIVENESS)
-        if events.Repeated() in sent and sa.asked is not None and not self._waits_for(sa.name, sa.asked.kind):
-            return None
-        event = events.Timer(Alarm.RETRANSMIT) if events.Repeated() in sent else events.Command(kind)
-        return Observation(sa.name, event, sent, visible=False)
-
-    def _ticked(self, contents: list[tuple[Flight, Message]]) -> Observation | None:
-        """Time passes: it may repeat a request, send one, or give up in silence (Sections 2.1, 2.4)."""
-        if len(contents) > 1:
-            for one in contents[:-1]:
-                observation = self._of_itself([one])
-                if observation is not None and not self.limit:
-                    self._ask(observation, one[0].number)
-            return self._of_itself(contents[-1:])
-        observation = self._of_itself(contents)
+    def _time_passes(self, heard: set[str]) -> None:
+        """IKE SAs over which nothing was sent may have been given up in silence (Section 2.4)."""
         for sa in self._names.sas.values():
-            if observation is None or observation.sa != sa.name:
+            if sa.name not in heard:
                 if sa.asked is not None:
                     self._supposed(Alarm.GIVE_UP, sa.name)
                 self._supposed(Alarm.HALF_OPEN_EXPIRY, sa.name)
-        return observation
 
     def _arrived(self, flight: Flight, contents: list[tuple[Flight, Message]]) -> Observation:
         message = flight.message

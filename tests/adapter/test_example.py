@@ -1,0 +1,23 @@
+"""What a team writes to guard its own implementation: a campaign of some seconds in its own pytest run."""
+
+from hypothesis.stateful import run_state_machine_as_test
+from ikeref_properties.adapter import report
+from ikeref_properties.adapter.campaign import walk
+from ikeref_properties.adapter.implementation import Implementation
+from ikeref_properties.adapter.stateful import BOUNDED, machine_for
+
+from tests.adapter.minimal import Minimal
+from tests.adapter.plugged import Open
+
+
+def ours(seed: int) -> Implementation:
+    return Open(Minimal(seed))
+
+
+def test_ours_conforms() -> None:
+    result = walk(ours, count=100)
+    assert not result.failures, report.text(result.failures[0])
+
+
+def test_ours_conforms_whatever_hypothesis_thinks_of() -> None:
+    run_state_machine_as_test(machine_for(ours), settings=BOUNDED)
