@@ -23,11 +23,10 @@ Size = Literal["small", "large"]
 _WITHIN = (
     Within(1, 1),
     Within(2, 1),
-    Within(1, 2),
     Within(1, 3, "addresses"),
     Within(2, 2, "addresses"),
-    Within(1, 3, "ports"),
-    Within(2, 2, "ports"),
+    Within(1, 2, "ports"),
+    Within(2, 1, "ports"),
 )
 
 
@@ -56,20 +55,21 @@ def checks(size: Size = "small") -> tuple[Check, ...]:
     return (
         *window.checks(requests=5, tries=16),
         *collisions.checks(least=16, most=32),
-        *selectors.checks(shapes=((2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2)), within=_WITHIN),
+        *selectors.checks(shapes=((2, 1), (1, 2), (2, 2), (3, 1), (1, 3)), within=_WITHIN),
         *choice.checks(
             (
                 Shape(3, ((1, 5),), ((None, None),)),
-                Shape(3, ((1, 1, 5),), ((None, None, None),)),
-                Shape(3, ((1, 3, 5),), ((None, None, None),)),
-                Shape(3, ((1, 5), (1, 5)), ((None, None), (None, None))),
-                Shape(3, ((1, 1, 3, 4, 5),), ((1, 1, 3, 4, 5),)),
-                Shape(3, ((1, 1, 5, 5),), ((1, 1, 5, 5), (1, 1, 5, 5))),
-                Shape(1, ((1, 2, 4),), ((None, None, None),)),
-                Shape(1, ((1, 2, 3, 4),), ((1, 2, None, 4),)),
-                Shape(2, ((3, 5),), ((None, None), (None, None))),
+                Shape(3, ((1, 1, 5),), ((None, None, None),), fixed=5),
+                Shape(3, ((1, 3, 5),), ((None, None, 5),), fixed=5),
+                Shape(3, ((1, 5), (1, 5)), ((1, None), (1, 5)), fixed=5),
+                Shape(3, ((1, 1, 5), (1, 5)), ((1, 1, 5), (1, 5)), fixed=5),
+                Shape(3, ((1, 3, 4, 5),), ((1, 3, 4, 5),), fixed=5),
+                Shape(3, ((1, 1, 3, 4, 5),), ((1, 1, 3, 4, 5),), fixed=5),
+                Shape(1, ((1, 2, 4),), ((None, None, None),), fixed=2),
+                Shape(1, ((1, 2, 3, 4),), ((1, 2, 3, 4),)),
+                Shape(2, ((3, 5),), ((3, None), (3, None)), fixed=3),
             ),
-            ((1, 2, 1), (1, 2, 2), (2, 1, 1), (1, 3, 2), (2, 2, 2), (1, 3, 3)),
+            ((1, 2, 1), (1, 2, 2), (2, 1, 1), (1, 3, 2), (2, 2, 2)),
         ),
         *schedule.checks(pieces=12),
     )

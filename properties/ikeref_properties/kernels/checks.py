@@ -41,6 +41,7 @@ class KernelVerdict(NamedTuple):
     claim: Claim
     requirements: tuple[str, ...]
     counterexample: str = ""
+    """What should have been, and inputs for which it is not; those that are zero or empty are left out."""
 
 
 def run(check: Check, *, old: str = "", new: str = "", limit: int = 100_000, seconds: float = 600.0) -> KernelVerdict:
@@ -78,9 +79,18 @@ def _verdict(check: Check, paths: int, start: float, claim: Claim, counterexampl
 
 
 def _told(violation: Violation) -> str:
-    inputs = ", ".join(f"{name}={_plain(value)}" for name, value in violation.inputs.items())
-    return f"{violation.message}: {inputs}"
+    inputs = ", ".join(f"{name}={_plain(value)}" for name, value in violation.inputs.items() if _says_something(value))
+    return f"{violation.message}: {inputs or 'all zero'}"
+
+
+def _says_something(value: object) -> bool:
+    return any(value) if isinstance(value, bytes) else bool(value)
 
 
 def _plain(value: object) -> str:
-    return value.hex() or "empty" if isinstance(value, bytes) else str(value)
+    match value:
+        case bytes():
+            return value.hex()
+        case tuple():
+            return "+".join(map(str, value))
+    return str(value)

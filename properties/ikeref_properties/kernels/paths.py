@@ -22,6 +22,10 @@ from ikeref_properties.kernels.terms import Model, Term, Terms
 T = TypeVar("T")
 
 
+_PATIENCE = 60_000
+"""Milliseconds after which z3 gives up on a question, and the check is inconclusive."""
+
+
 class Violation(NamedTuple):
     """An input for which the property does not hold."""
 
@@ -58,6 +62,7 @@ class _Solver:
     def __init__(self) -> None:
         self.terms = Terms()
         self._solver = z3.SimpleSolver(ctx=self.terms.context)
+        self._solver.set("timeout", _PATIENCE)
         self._told: list[Term] = []
         self.position = 0
 
@@ -131,6 +136,8 @@ class Run:
         self._model: Model | None = None
         self._decisions: list[_Decision] = []
         self._known: dict[Term, bool] = {}
+        self.chosen: dict[str, object] = {}
+        """What `choice` gave, by name."""
         self.due: list[_Path] = []
         """Beginnings of other paths."""
         if solver:
@@ -183,10 +190,9 @@ class Run:
     def choice(self, name: str, options: Sequence[T]) -> T:
         """Any of these, each on paths of its own."""
         index = self.number(name, 0, len(options) - 1)
-        for i, option in enumerate(options[:-1]):
-            if index == i:
-                return option
-        return options[-1]
+        taken = next((option for i, option in enumerate(options[:-1]) if index == i), options[-1])
+        self.chosen[name] = taken
+        return taken
 
     def _bounded(self, name: str, low: int, high: int | None) -> Term:
         assert self._solver is not None
@@ -342,14 +348,14 @@ def explore(body: Body, *, limit: int = 100_000, deadline: float | None = None) 
     return Outcome(paths, True, None)
 
 
-def _plainly(body: Body, inputs: dict[str, object]) -> object:
-    return body(Run(None, _Path((), None), inputs))
+def _plain_run(inputs: dict[str, object]) -> Run:
+    return Run(None, _Path((), None), inputs)
 
 
 def _agree(body: Body, inputs: dict[str, object], expected: object) -> None:
     """The witness of a path has to have the outcome that the path has, or the proxies are not faithful."""
     try:
-        result = _normal(_plainly(body, inputs))
+        result = _normal(body(_plain_run(inputs)))
     except _Broken as error:
         raise Inconclusive(f"proxies hide a violation: {error} for {inputs}") from error
     if result != expected:
@@ -362,19 +368,20 @@ def _normal(result: object) -> object:
 
 def _confirmed(body: Body, violation: Violation) -> Violation:
     """The same from plain values; Inconclusive if they don't agree."""
+    run = _plain_run(violation.inputs)
     try:
-        _plainly(body, violation.inputs)
+        body(run)
     except _Broken as error:
-        return Violation(str(error), violation.inputs)
+        return Violation(str(error), violation.inputs | run.chosen)
     except Exception as error:
-        return Violation(f"{type(error).__name__}: {error}", violation.inputs)
+        return Violation(f"{type(error).__name__}, {error}", violation.inputs | run.chosen)
     raise Inconclusive(f"proxies only: {violation.message} for {violation.inputs}")
 
 
 def _failed(body: Body, inputs: dict[str, object], failure: Exception) -> Violation:
     """An exception on a path: a violation if plain values give one too, else the proxies lack something."""
     try:
-        _plainly(body, inputs)
+        body(_plain_run(inputs))
     except Exception as error:
-        return Violation(f"{type(error).__name__}: {error}", inputs)
+        return Violation(f"{type(error).__name__}, {error}", inputs)
     raise Inconclusive(f"not possible on proxies: {failure!r}") from failure

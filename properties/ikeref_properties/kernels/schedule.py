@@ -204,19 +204,19 @@ def _ike(kernel: Any, suite: Suite, sizes: tuple[int, ...]) -> str:
     asked = _Asked([])
     keys = kernel.ike_keys(asked, suite, b"seed", b"Ni", b"Nr", b"SPIi", b"SPIr")
     if asked.calls != [(suite.prf, b"seed", b"NiNrSPIiSPIr", sum(sizes))]:
-        return f"{suite}: prf+ was asked {asked.calls}"
-    return "" if _is_cut(keys, sizes) else f"{suite}: cut into {tuple(keys)} instead of {sizes}"
+        return f"prf+ was asked otherwise: {suite} {asked.calls}"
+    return "" if _is_cut(keys, sizes) else f"keys are cut otherwise: {suite} {tuple(keys)} instead of {sizes}"
 
 
 def _child(kernel: Any, suite: ChildSuite, sizes: tuple[int, ...], g_ir: bytes) -> str:
     asked = _Asked([])
     keys = kernel.child_keys(asked, 5, b"SK_d", b"Ni", b"Nr", suite, g_ir)
     if asked.calls != [(5, b"SK_d", g_ir + b"NiNr", sum(sizes))]:
-        return f"{suite}: prf+ was asked {asked.calls}"
+        return f"prf+ was asked otherwise: {suite} {asked.calls}"
     if not _is_cut(keys, sizes):
-        return f"{suite}: cut into {tuple(keys)} instead of {sizes}"
+        return f"keys are cut otherwise: {suite} {tuple(keys)} instead of {sizes}"
     pieces = kernel.keymat(_Asked([]), 5, b"SK_d", b"Ni", b"Nr", sizes, g_ir)
-    return "" if _is_cut(pieces, sizes) else f"KEYMAT: cut into {pieces} instead of {sizes}"
+    return "" if _is_cut(pieces, sizes) else f"KEYMAT is cut otherwise: {pieces} instead of {sizes}"
 
 
 def _seeds(kernel: Any, prf: int) -> str:
@@ -226,7 +226,7 @@ def _seeds(kernel: Any, prf: int) -> str:
     kernel.skeyseed_rekey(asked, prf, b"SK_d", b"g", ni, nr)
     key = ni[:8] + nr[:8] if prf in (Prf.AES128_XCBC, Prf.AES128_CMAC) else ni + nr
     wanted = [(prf, key, b"g"), (prf, b"SK_d", b"g" + ni + nr)]
-    return "" if asked.calls == wanted else f"{prf}: prf was asked {asked.calls}"
+    return "" if asked.calls == wanted else f"prf was asked otherwise: PRF {prf}"
 
 
 def _is_cut(pieces: Any, sizes: tuple[int, ...]) -> bool:
