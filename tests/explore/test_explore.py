@@ -28,11 +28,11 @@ def why(result: Result) -> str:
 @pytest.mark.parametrize(
     ("bounds", "states"),
     [
-        (Bounds(commands=1, losses=0, duplicates=0), 3_000),
-        (Bounds(commands=1, losses=1, duplicates=1, every_nonce=False), 2_500),
-        (Bounds(commands=1, losses=1, duplicates=0, every_nonce=False, early=True), 1_500),
+        (Bounds(commands=1, losses=1, duplicates=1), 3_000),
+        (Bounds(commands=1, losses=2, duplicates=2, every_nonce=False, early=True), 1_000),
+        (Bounds(commands=1, losses=1, duplicates=1, children=2, every_nonce=False), 1_000),
     ],
-    ids=["every order of nonces", "loss and duplicate", "early retries"],
+    ids=["every order of nonces", "early retries", "two Child SAs"],
 )
 def test_no_state_within_bounds_deviates(bounds: Bounds, states: int) -> None:
     result = search(bounds)

@@ -108,14 +108,18 @@ class Local:
         return found
 
     def _with_the_past(self, who: int, before: End, branch: Branch) -> Branch:
-        """What came before comes again: all but the request answered last must be without any effect."""
+        """What came before comes again: the request answered last gets the same response, all else has no effect."""
         session = branch.end.session
         if session is None:
             return branch
-        known = {(ike.spi, ike.outstanding, ike.expected) for ike in before.skeleton.ikes}
+        known = {(ike.spi, ike.outstanding, ike.expected, ike.phase) for ike in before.skeleton.ikes}
         for ike in branch.end.skeleton.ikes:
-            if (ike.spi, ike.outstanding, ike.expected) in known:
+            if (ike.spi, ike.outstanding, ike.expected, ike.phase) in known:
                 continue
+            last = branch.end.old.get((ike.spi, False), ())[-1:]
+            if last and not self._replays(who, session, last[0]):
+                why = "the request answered last does not get the same response"
+                return branch._replace(deviation=Deviation("retransmission (Section 2.1)", why))
             old = (
                 *(branch.end.old.get((ike.spi, True), ()) if ike.outstanding >= 0 else ()),
                 *branch.end.old.get((ike.spi, False), ())[:-1],
@@ -130,6 +134,16 @@ class Local:
                     deviation=Deviation("old messages (Section 2.3)", "one from long ago has effect")
                 )
         return branch
+
+    def _replays(self, who: int, session: Session, request: bytes) -> bool:
+        """Whether the request that was answered last changes nothing and gets one response, an old one."""
+        self.steps += 1
+        try:
+            after, outputs = sa.step(session, Datagram(request, INCOMING[who]), NOW, self._environments[who])
+        except Dropped:
+            return False
+        sent = [output for output in outputs if type(output) is sa.Transmit]
+        return after == session and len(sent) == 1 and sent[0].again
 
 
 def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int) -> Branch:

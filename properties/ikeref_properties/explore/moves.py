@@ -37,6 +37,8 @@ class Moves:
         self._bounds = bounds
         self._tidy = tidy
         """Whether what can do nothing any more is cleared away, after it was seen to do nothing."""
+        self.behaviours: set[str] = set()
+        """What ends did when something came again."""
         self.checked = 0
         """Steps that were judged."""
 
@@ -151,23 +153,11 @@ class Moves:
         return Successor(action, state, deviation, branch)
 
     def _tidied(self, state: State) -> tuple[State, Deviation | None]:
-        """Old datagrams arrive, and must change nothing; then they and closed IKE SAs that nobody asks are forgotten.
+        """What can't matter is seen to change nothing, and forgotten: old datagrams, closed IKE SAs that nobody asks.
 
         A request that is lost is sent again at once: until then it would be no different from one that is slow.
+        One that was answered already arrives at once: its response would be no different from one that is slow.
         """
-        flights = []
-        for flight in state.flights:
-            if _matters(state, flight):
-                flights.append(flight)
-                continue
-            end, peer = state.ends[flight.to], state.ends[1 - flight.to]
-            for branch in self._local.branches(flight.to, end, flight.datagram, peer):
-                self.checked += 1
-                if branch.end.session != end.session or branch.end.plane != end.plane or branch.deviation is not None:
-                    title = flight.skeleton.title
-                    return state, Deviation("old messages (Section 2.3)", f"{title} changes {NAMES[flight.to]}")
-        if len(flights) < len(state.flights):
-            state = state._replace(flights=tuple(flights))
         for who in (0, 1):
             for which, ike in enumerate(state.ends[who].skeleton.ikes):
                 if ike.outstanding >= 0 and self._overdue(state, who, which) == RETRANSMIT:
@@ -177,6 +167,26 @@ class Moves:
                         why = f"it changes {NAMES[who]}"
                         return state, branch.deviation or Deviation("retransmission (Section 2.1)", why)
                     state = state._replace(flights=state.flights + branch.sent)
+        flights: list[Flight] = []
+        for flight in state.flights:
+            matters = _matters(state, flight)
+            if matters and not _again(state, flight):
+                if flight not in flights:
+                    flights.append(flight)
+                continue
+            end, peer = state.ends[flight.to], state.ends[1 - flight.to]
+            for branch in self._local.branches(flight.to, end, flight.datagram, peer):
+                self.checked += 1
+                self.behaviours.add(branch.behaviour)
+                if branch.end.session != end.session or branch.end.plane != end.plane or branch.deviation is not None:
+                    title = flight.skeleton.title
+                    return state, Deviation("old messages (Section 2.3)", f"{title} changes {NAMES[flight.to]}")
+                if matters:
+                    # The same response is on its way: once is as good as twice.
+                    flights += [sent for sent in branch.sent if sent not in flights and sent not in state.flights]
+        if len(flights) != len(state.flights) or flights != [*state.flights]:
+            state = state._replace(flights=tuple(flights))
+        for who in (0, 1):
             while (closed := _useless(state, who)) is not None:
                 [branch] = self._local.branches(who, state.ends[who], ("forget", closed), state.ends[1 - who])
                 self.checked += 1
@@ -224,6 +234,13 @@ def _matters(state: State, flight: Flight) -> bool:
         return ike.phase is not Phase.CLOSED
     theirs = shared(sender, message.ike)
     return message.message_id == ike.expected - 1 and theirs is not None and theirs.outstanding == message.message_id
+
+
+def _again(state: State, flight: Flight) -> bool:
+    """Whether it is the request that the receiver answered last."""
+    message = flight.skeleton
+    ike = own(state.ends[flight.to].skeleton, message.to_spi)
+    return ike is not None and not message.response and message.message_id == ike.expected - 1
 
 
 def _useless(state: State, who: int) -> int | None:

@@ -144,7 +144,7 @@ class Search:
             monotonic() - begun,
             complete,
             self.taken,
-            frozenset(self.behaviours),
+            frozenset(self.behaviours | self.moves.behaviours - {NOTHING}),
             found,
         )
 
