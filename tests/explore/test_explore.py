@@ -42,7 +42,7 @@ def test_no_state_within_bounds_deviates(bounds: Bounds, states: int) -> None:
     assert result.resting > 10
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("kinds", [COLLIDING])
 def test_no_state_deviates_with_two_commands_an_end(kinds: tuple[str, ...]) -> None:
     result = search(Bounds(commands=2, losses=1, duplicates=1, kinds=kinds))
