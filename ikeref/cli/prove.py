@@ -30,6 +30,7 @@ ENGINES = {
     "rows": "z3, one end",
     "search": "search",
     "kernel": "z3, the code",
+    "explored": "search of the code",
     "invariant": "Hypothesis",
     "test": "tests",
 }

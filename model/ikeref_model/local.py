@@ -2,7 +2,7 @@
 one only where the RFC allows a choice? z3 answers both for all states at once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -112,11 +112,13 @@ def every_event() -> Iterator[str]:
     yield from (trigger("input", what) for what in Input)
 
 
-def overlaps(rows: Iterable[Row]) -> Iterator[Overlap]:
-    """Rows that overlap without being a choice."""
+def overlaps(rows: Iterable[Row], events: Collection[str] | None = None) -> Iterator[Overlap]:
+    """Rows that overlap without being a choice; on these events, or on any."""
     at = one_end()
     solver = z3.Solver(ctx=at.context)
     for event, candidates in by_event(rows).items():
+        if events is not None and event not in events:
+            continue
         solver.push()
         solver.add(*possible(at, event))
         for one, two in combinations(candidates, 2):
@@ -127,11 +129,14 @@ def overlaps(rows: Iterable[Row]) -> Iterator[Overlap]:
         solver.pop()
 
 
-def gaps(rows: Iterable[Row]) -> Iterator[Gap]:
-    """Events of the peer, of the clock and of the network without a row. (Nobody has to send a request.)"""
+def gaps(rows: Iterable[Row], events: Collection[str] | None = None) -> Iterator[Gap]:
+    """Events of the peer, of the clock and of the network without a row; of these, or of all. (Nobody has to send a
+    request.)"""
     at = one_end()
     candidates_for = by_event(rows)
     for event in every_event():
+        if events is not None and event not in events:
+            continue
         candidates = candidates_for.get(event, [])
         solver = z3.Solver(ctx=at.context)
         solver.add(*possible(at, event), z3.Not(at.disjoin([evaluate(each.condition(), at) for each in candidates])))

@@ -6,7 +6,7 @@ state of one end: a row that may be taken in the situation and answers otherwise
 an event without a row. A situation in which no end can be makes the sentence void, which is a breach too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import z3
@@ -14,7 +14,8 @@ import z3
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.local import by_event, one_end, possible
 from ikeref_model.machine import triggers
-from ikeref_model.rows import Answer, On, Row
+from ikeref_model.rows import LIVE, Answer, On, Row
+from ikeref_model.state import Child, Ike
 from ikeref_model.symbolic import Symbols
 from ikeref_model.terms import (
     FALSE,
@@ -30,6 +31,7 @@ from ikeref_model.terms import (
     all_of,
     any_of,
     evaluate,
+    is_,
     isnt,
     no,
     variables_of,
@@ -120,7 +122,7 @@ def _event(sentence: Sentence, event: str, rows: list[Row], solver: Any, at: Sym
             wrong = no(afterwards(sentence.after, row))
             if solver.check(evaluate(row.condition(), at), evaluate(wrong, at)) != z3.unsat:
                 yield Breach(sentence.id, row.name, "it leads elsewhere")
-    if sentence.on.what in ("send", "wait"):
+    if sentence.on.what == "send":
         return
     able = [row for row in rows if not sentence.some or row.answers & sentence.some]
     if solver.check(z3.Not(at.disjoin([evaluate(row.condition(), at) for row in able]))) != z3.unsat:
@@ -176,6 +178,102 @@ def afterwards(term: Term, row: Row) -> Term:
                 return SomeChild(before(one))
 
     return before(term)
+
+
+IKE_STATES = {
+    Kind.IKE_SA_INIT: (Ike.INIT_SENT,),
+    Kind.IKE_AUTH: (Ike.AUTH_SENT,),
+    Kind.REKEY_IKE: (Ike.REKEYING, Ike.CROSSED),
+    Kind.DELETE_IKE: (Ike.DELETING,),
+}
+"""Where an IKE SA stands while such a request is outstanding, and at no other time."""
+HOLLOW = (Child.ABSENT, Child.DENIED, Child.CREATING, Child.REKEYING_GONE, Child.CROSSED_GONE)
+"""The states of a Child SA in which nothing is installed."""
+
+
+def tidy_ike(ike: str) -> Term:
+    """What every row takes for granted of an IKE SA."""
+    rules: list[Term] = []
+    for own, states in IKE_STATES.items():
+        outstanding, stands = is_(f"{ike}.own", own), is_(f"{ike}.state", *states)
+        rules += [any_of(no(outstanding), stands), any_of(no(stands), outstanding)]
+    other = tuple(kind for kind in Kind if kind not in IKE_STATES)
+    rules.append(any_of(no(is_(f"{ike}.own", *other)), is_(f"{ike}.state", *LIVE)))
+    rules.append(any_of(isnt(f"{ike}.due"), is_(f"{ike}.state", Ike.REPLACED)))
+    return all_of(*rules)
+
+
+def tidy_child(child: str) -> Term:
+    """What every row takes for granted of a Child SA: which directions are installed, and who has to delete it."""
+    into, out = is_(f"{child}.in"), is_(f"{child}.out")
+    homes = [is_(f"{child}.{home}") for home in ("on_ike", "on_mine", "on_theirs")]
+    hollow, half = is_(f"{child}.state", *HOLLOW), is_(f"{child}.state", Child.HALF_CLOSED)
+    return all_of(
+        any_of(no(hollow), all_of(no(into), no(out))),
+        any_of(no(half), all_of(into, no(out))),
+        any_of(hollow, half, all_of(into, out)),
+        any_of(isnt(f"{child}.due"), is_(f"{child}.state", Child.REPLACED)),
+        any_of(no(any_of(into, out)), *homes),
+        any_of(no(is_(f"{child}.state", Child.ABSENT)), no(any_of(*homes))),
+    )
+
+
+SUBJECTS: tuple[Term, ...] = (
+    any_of(no(is_("child.state", Child.CREATING)), all_of(is_("ike.own", Kind.CREATE_CHILD), is_("child.on_ike"))),
+    any_of(
+        no(is_("child.state", Child.REKEYING, Child.CROSSED, Child.REKEYING_GONE, Child.CROSSED_GONE)),
+        is_("ike.own", Kind.REKEY_CHILD),
+    ),
+    any_of(no(is_("child.state", Child.DELETING, Child.HALF_CLOSED)), is_("ike.own", Kind.DELETE_CHILD)),
+    any_of(no(is_("child.state", Child.DENIED)), is_("ike.own", Kind.CREATE_CHILD, Kind.REKEY_CHILD)),
+    any_of(no(is_("child_mine.state", Child.DENIED)), is_("ike.own", Kind.REKEY_CHILD)),
+)
+"""What a row about a Child SA takes for granted of the outstanding request."""
+TIDY: tuple[Term, ...] = (tidy_ike("ike"), *map(tidy_child, ("child", "child_mine", "child_theirs", "each")))
+
+
+OTHERS: tuple[Term, ...] = (
+    is_("each.on_ike"),
+    isnt("each.on_mine"),
+    isnt("each.on_theirs"),
+    *(
+        any_of(no(is_("each.state", *states)), is_("ike.own", *own))
+        for states, own in (
+            ((Child.CREATING, Child.DENIED), (Kind.CREATE_CHILD, Kind.REKEY_CHILD)),
+            ((Child.REKEYING, Child.CROSSED, Child.REKEYING_GONE, Child.CROSSED_GONE), (Kind.REKEY_CHILD,)),
+            ((Child.DELETING, Child.HALF_CLOSED), (Kind.DELETE_CHILD,)),
+        )
+    ),
+    *(
+        any_of(no(is_(f"{child}.state", *HOLLOW)), all_of(isnt(f"{child}.on_mine"), isnt(f"{child}.on_theirs")))
+        for child in ("child", "child_mine", "child_theirs")
+    ),
+    any_of(no(is_("child_mine.state", Child.DENIED)), isnt("child_mine.on_ike")),
+)
+"""What is known besides where a row is taken: every other Child SA is one of this IKE SA, and what was never installed
+has no home but this IKE SA."""
+
+
+def tidy(row: Row) -> tuple[Term, ...]:
+    """What a row takes for granted, and has to leave behind."""
+    return (*TIDY, *SUBJECTS) if row.component == "child" else TIDY
+
+
+def untidy(rows: Iterable[Row], names: Collection[str] | None = None) -> Iterator[Breach]:
+    """Rows that lead from a state in which everything is as `tidy` says to one in which it is not; of the rows of these
+    names, or of all."""
+    at = one_end()
+    for row in rows:
+        if row.variant or (names is not None and row.name not in names):
+            continue
+        rules = tidy(row)
+        for event in triggers(row.on):
+            solver = z3.Solver(ctx=at.context)
+            solver.add(*possible(at, event), *(evaluate(each, at) for each in (*rules, *OTHERS, row.condition())))
+            broken = no(all_of(*(afterwards(each, row) for each in rules)))
+            if solver.check(evaluate(broken, at)) != z3.unsat:
+                yield Breach("tidy", row.name, f"{event} leaves what no row expects")
+                break
 
 
 def reply_of(*outcomes: Outcome) -> frozenset[Answer]:

@@ -8,6 +8,7 @@ checks that establish it. A check is a reference, `KIND:NAME`:
 * `rows:total`, `rows:deterministic` every event has a row, and more than one only where there is a choice;
 * `search:ID` an exhaustive search within a bound (`proofs.searches`);
 * `kernel:FUNCTION` every path of a shipped function (`ikeref_properties.kernels`);
+* `explored:RULE` what is judged in every state of two real ends within a bound (`ikeref_properties.explore`);
 * `invariant:RULE` what `machines.invariants` judges at every step of the Hypothesis machines;
 * `test:PATH::NAME` a test of the repository.
 
@@ -29,6 +30,7 @@ STRENGTH = {
     "rows": PROVED,
     "search": EXHAUSTIVE,
     "kernel": ALL_PATHS,
+    "explored": EXHAUSTIVE,
     "invariant": TESTED,
     "test": TESTED,
 }

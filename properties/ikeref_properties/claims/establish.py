@@ -18,7 +18,7 @@ from ikeref_model.terms import text
 
 from ikeref_properties import kernels, proofs
 from ikeref_properties.claims import CLAIMS, NOT_YET, STRENGTH, TESTED, Part, Property, Reference
-from ikeref_properties.claims.references import JUDGE, WHOLE, checks_of, problem
+from ikeref_properties.claims.references import EXPLORED, RUNNERS, WHOLE, checks_of, problem
 from ikeref_properties.kernels import KernelVerdict, schedule
 from ikeref_properties.proofs import Verdict, lemma, searches, single
 from ikeref_properties.proofs.sentences import BY_ID as SENTENCES
@@ -27,8 +27,7 @@ REFUTED = "refuted"
 QUICK = ("proof", "sentence", "rows")
 """Kinds of checks that take seconds."""
 CODE_ENGINE = "z3 on the shipped code"
-TEST_ENGINE = "pytest"
-MACHINE_ENGINE = "Hypothesis"
+TEST_ENGINES = {"test": "pytest", "invariant": "Hypothesis", "explored": "breadth-first search of the code"}
 
 
 class Evidence(NamedTuple):
@@ -89,7 +88,7 @@ def establish(
     if options.everything and options.root is not None:
         if watch:
             watch("the tests")
-        known |= _tests([each for each in references if each.kind in ("test", "invariant")], options.root)
+        known |= _tests([each for each in references if each.kind in ("test", *RUNNERS)], options.root)
     for reference in references:
         if reference not in known:
             if watch:
@@ -109,7 +108,12 @@ def judge(reference: Reference, options: Options) -> Evidence:
         case "sentence":
             return _of(reference, single.sentence(SENTENCES[reference.name]))
         case "rows":
-            return _of(reference, single.total() if reference.name == "total" else single.deterministic())
+            questions = {
+                "total": single.total,
+                "deterministic": single.deterministic,
+                "consistent": single.consistent,
+            }
+            return _of(reference, questions[reference.name]())
         case "search" if options.everything:
             found = proofs.whole() if reference.name == WHOLE else searches.run(searches.BY_ID[reference.name])
             return _of(reference, found)
@@ -175,8 +179,7 @@ def _committed(reference: Reference, root: Path | None) -> Evidence:
     engine = {
         "search": searches.ENGINE,
         "kernel": CODE_ENGINE,
-        "invariant": MACHINE_ENGINE,
-        "test": TEST_ENGINE,
+        **TEST_ENGINES,
     }[reference.kind]
     why = problem(reference, root) if root is not None else ""
     claim = REFUTED if why else STRENGTH[reference.kind]
@@ -187,6 +190,8 @@ def _bound(reference: Reference) -> str:
     match reference.kind:
         case "search" if reference.name in searches.BY_ID:
             return searches.BY_ID[reference.name].bounds
+        case "explored":
+            return EXPLORED
         case "kernel":
             return "; ".join(dict.fromkeys(each.bound for each in checks_of(reference.name)))
         case _:
@@ -195,20 +200,20 @@ def _bound(reference: Reference) -> str:
 
 def _tests(references: list[Reference], root: Path) -> dict[Reference, Evidence]:
     """Tests are run by pytest, all at once; an invariant by the machines that judge by it."""
-    judge_by = Reference(*JUDGE.split(":", 1))
-    wanted = list(dict.fromkeys(judge_by if each.kind == "invariant" else each for each in references))
+    runners = {kind: Reference(*name.split(":", 1)) for kind, name in RUNNERS.items()}
+    wanted = list(dict.fromkeys(runners.get(each.kind, each) for each in references))
     missing = {each: why for each in wanted if (why := problem(each, root))}
     outcomes = _pytest([each.name for each in wanted if each not in missing], root)
     found = {}
     for each in references:
-        run = judge_by if each.kind == "invariant" else each
-        engine = MACHINE_ENGINE if each.kind == "invariant" else TEST_ENGINE
+        run = runners.get(each.kind, each)
         why = missing.get(run) or problem(each, root)
         passed, failed, seconds = outcomes.get(run.name, (0, 0, 0.0))
         if not why and (failed or not passed):
             why = f"{failed} failed" if failed else "nothing was run"
         size = f"{passed} test{'s' if passed != 1 else ''}"
-        found[each] = Evidence(each, REFUTED if why else TESTED, engine, size, seconds, "", why, True)
+        claim = REFUTED if why else STRENGTH[each.kind]
+        found[each] = Evidence(each, claim, TEST_ENGINES[each.kind], size, seconds, "", why or _bound(each), True)
     return found
 
 

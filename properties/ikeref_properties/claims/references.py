@@ -15,7 +15,14 @@ from ikeref_properties.proofs.sentences import BY_ID as SENTENCES
 
 JUDGE = "test:tests/refinement/test_machine.py::test_random_walks_follow_the_model_and_agree_at_rest"
 """What runs the invariants: each at every step of the machines."""
-ROWS = ("total", "deterministic")
+EXPLORER = "test:tests/explore/test_explore.py::test_no_state_within_bounds_deviates"
+"""What runs the exploration of the code."""
+EXPLORED = (
+    "two real ends, one command an end of every kind, one loss, one duplicate, every order of nonces; and with two"
+    " Child SAs, or early retries, in the order drawn"
+)
+RUNNERS = {"invariant": JUDGE, "explored": EXPLORER}
+ROWS = ("total", "deterministic", "consistent")
 WHOLE = "whole"
 EVERY_SUITE = ("skeyseed", "skeyseed_rekey", "ike_keys", "child_keys")
 """The functions of the one kernel check that runs every input instead of z3."""
@@ -36,6 +43,8 @@ def problem(reference: Reference, root: Path) -> str:
             known = bool(checks_of(reference.name)) or _suites(reference.name)
         case "invariant":
             known = reference.name in invariants()
+        case "explored":
+            known = reference.name in explored()
         case _:
             return _test(reference.name, root)
     return "" if known else f"there is no {reference.kind} called {reference.name}"
@@ -55,10 +64,21 @@ def _suites(function: str) -> bool:
 @cache
 def invariants() -> frozenset[str]:
     """The rules that the machines judge by: what `Violation` is raised with."""
-    source = files("ikeref_properties.machines").joinpath("invariants.py").read_text("utf-8")
+    return _raised("Violation", files("ikeref_properties.machines").joinpath("invariants.py").read_text("utf-8"))
+
+
+@cache
+def explored() -> frozenset[str]:
+    """The rules that the exploration judges by: what `Deviation` is made with."""
+    folder = files("ikeref_properties.explore")
+    texts = [each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".py")]
+    return frozenset().union(*(_raised("Deviation", text) for text in texts))
+
+
+def _raised(name: str, source: str) -> frozenset[str]:
     found = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Violation":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name and node.args:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 found.add(first.value)

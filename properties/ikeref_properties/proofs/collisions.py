@@ -1,7 +1,7 @@
-"""What Sections 1.4.1, 2.8 and 2.25 say of one end, sentence by sentence: collisions and rekeys."""
+"""What Sections 1.4.1, 2.8 and 2.25 say of one end, sentence by sentence: collisions."""
 
 from ikeref_model.events import Kind, Outcome
-from ikeref_model.rows import REFUSALS, request, response
+from ikeref_model.rows import FAILED, request, response
 from ikeref_model.sentences import Sentence
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt, no
@@ -107,6 +107,15 @@ SECTION_2_25_1: tuple[Sentence, ...] = (
         "1.4.1",
         ("7296-1.4.1-03", "7296-1.4.1-07"),
         response(Kind.DELETE_CHILD, Outcome.OK),
+        is_("child.state", Child.DELETING, Child.HALF_CLOSED),
+        after=all_of(SHUT, is_("child.state", Child.ABSENT)),
+    ),
+    Sentence(
+        "1.4.1-delete-answered-otherwise",
+        "The end that deletes closes both directions whatever the answer says (the RFC is silent).",
+        "1.4.1",
+        ("7296-1.4.1-02",),
+        response(Kind.DELETE_CHILD, *(FAILED - {Outcome.AUTHENTICATION_FAILED}), Outcome.CHILD_SA_NOT_FOUND),
         is_("child.state", Child.DELETING, Child.HALF_CLOSED),
         after=all_of(SHUT, is_("child.state", Child.ABSENT)),
     ),
@@ -222,140 +231,5 @@ SECTION_2_25_2: tuple[Sentence, ...] = (
         all_of(IKE_REKEY, is_("child.state", Child.OPEN, Child.REPLACED)),
         OK,
         after=all_of(SHUT, is_("child.state", Child.ABSENT)),
-    ),
-)
-
-REKEYS: tuple[Sentence, ...] = (
-    Sentence(
-        "2.8.1-winner",
-        "If the own exchange does not have the lowest nonce, its initiator keeps the new SA and deletes the old one.",
-        "2.8.1",
-        ("7296-2.8.1-03", "7296-2.8.1-05"),
-        response(Kind.REKEY_CHILD, Outcome.OK),
-        all_of(is_("child.state", Child.CROSSED), isnt("fact.lowest_is_mine"), isnt("child_mine.state", Child.DENIED)),
-        after=all_of(
-            is_("child.state", Child.REPLACED),
-            is_("child.due"),
-            is_("child_mine.state", Child.OPEN),
-            opened("child_mine"),
-        ),
-    ),
-    Sentence(
-        "2.8.1-loser",
-        "If the own exchange has the lowest nonce, its initiator deletes the SA that it created, and not the old one.",
-        "2.8.1",
-        ("7296-2.8.1-03", "7296-2.8.1-04"),
-        response(Kind.REKEY_CHILD, Outcome.OK),
-        all_of(
-            is_("child.state", Child.CROSSED),
-            is_("fact.lowest_is_mine"),
-            isnt("child_mine.state", Child.DENIED),
-            isnt("child.due"),
-        ),
-        after=all_of(
-            is_("child.state", Child.REPLACED),
-            isnt("child.due"),
-            is_("child_mine.state", Child.REPLACED),
-            is_("child_mine.due"),
-        ),
-    ),
-    Sentence(
-        "2.8.1-failed",
-        "A rekey that was refused, and crossed with nothing, leaves the Child SA as it was.",
-        "2.8",
-        ("7296-1.3-11",),
-        response(Kind.REKEY_CHILD, *REFUSALS),
-        is_("child.state", Child.REKEYING),
-        after=is_("child.state", Child.OPEN),
-        unchanged=("child.in", "child.out", "child.due"),
-    ),
-    Sentence(
-        "2.25-not-found",
-        "A rekey that gets CHILD_SA_NOT_FOUND ends the Child SA that was to be rekeyed.",
-        "2.25",
-        ("7296-2.25-09",),
-        response(Kind.REKEY_CHILD, Outcome.CHILD_SA_NOT_FOUND),
-        is_("child.state", Child.REKEYING, Child.CROSSED),
-        after=all_of(SHUT, is_("child.state", Child.ABSENT)),
-    ),
-    Sentence(
-        "2.8.2-winner",
-        "If the own exchange lacks the lowest nonce, its IKE SA inherits and its initiator deletes the old one.",
-        "2.8.2",
-        ("7296-2.8.2-02", "7296-2.8.2-01"),
-        response(Kind.REKEY_IKE, Outcome.OK),
-        all_of(is_("ike.state", Ike.CROSSED), isnt("fact.lowest_is_mine"), isnt("ike_mine.state", Ike.CLOSED)),
-        after=all_of(
-            is_("ike.state", Ike.REPLACED),
-            is_("ike.due"),
-            is_("ike_mine.state", Ike.ESTABLISHED),
-            is_("each.on_mine"),
-            isnt("each.on_ike"),
-        ),
-    ),
-    Sentence(
-        "2.8.2-loser",
-        "If the own exchange has the lowest nonce, the peer's IKE SA inherits, and this end deletes its own.",
-        "2.8.2",
-        ("7296-2.8.2-02", "7296-2.8.2-01"),
-        response(Kind.REKEY_IKE, Outcome.OK),
-        all_of(is_("ike.state", Ike.CROSSED), is_("fact.lowest_is_mine"), isnt("ike_theirs.state", Ike.CLOSED)),
-        after=all_of(
-            is_("ike.state", Ike.REPLACED),
-            is_("ike_mine.state", Ike.REPLACED),
-            is_("ike_mine.due"),
-            is_("each.on_theirs"),
-            isnt("each.on_ike"),
-        ),
-        unchanged=("ike.due",),
-    ),
-    Sentence(
-        "2.8-inherits",
-        "A rekey of the IKE SA that crosses with nothing moves every Child SA to the successor, at the initiator.",
-        "2.8",
-        ("7296-2.8-09",),
-        response(Kind.REKEY_IKE, Outcome.OK),
-        all_of(is_("ike.state", Ike.REKEYING), isnt("ike_mine.state", Ike.CLOSED)),
-        after=all_of(is_("each.on_mine"), isnt("each.on_ike"), is_("ike.due"), is_("ike_mine.state", Ike.ESTABLISHED)),
-    ),
-    Sentence(
-        "2.8-inherits-at-the-responder",
-        "A rekey of the IKE SA that crosses with nothing moves every Child SA to the successor, at the responder.",
-        "2.8",
-        ("7296-2.8-09",),
-        request(Kind.REKEY_IKE),
-        all_of(CALM, isnt("ike_theirs.state", Ike.CLOSED)),
-        if_answered=OK,
-        after=all_of(is_("each.on_theirs"), isnt("each.on_ike"), is_("ike_theirs.state", Ike.ESTABLISHED)),
-    ),
-    Sentence(
-        "1.3-no-additional-sas",
-        "NO_ADDITIONAL_SAS to a rekey of the IKE SA, or of a Child SA, or to a new one, changes nothing.",
-        "1.3",
-        ("7296-1.3-12", "7296-1.3-04"),
-        response(Kind.REKEY_IKE, Outcome.NO_ADDITIONAL_SAS),
-        is_("ike.state", Ike.REKEYING),
-        after=all_of(is_("ike.state", Ike.ESTABLISHED), is_("ike.own", NOTHING)),
-        unchanged=("each.", "child.", "ike_mine.", "ike_theirs.", "ike.due"),
-    ),
-    Sentence(
-        "2.8-receives-before-it-answers",
-        "The responder can receive on a new Child SA before it answers.",
-        "2.8",
-        ("7296-2.8-17",),
-        request(Kind.CREATE_CHILD),
-        CALM,
-        if_answered=OK,
-        after=is_("child.in"),
-    ),
-    Sentence(
-        "2.8-receives-before-it-answers-a-rekey",
-        "The responder can receive on what replaces a Child SA before it answers.",
-        "2.8",
-        ("7296-2.8-17",),
-        request(Kind.REKEY_CHILD),
-        CALM,
-        if_answered=OK,
-        after=is_("child_theirs.in"),
     ),
 )

@@ -8,8 +8,9 @@ from ikeref_model.sentences import Sentence, replies, reply_of, sending
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, is_, isnt
 
-from ikeref_properties.proofs.collisions import REKEYS, SECTION_2_25_1, SECTION_2_25_2
-from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EMPTY, EVERY_STATE, LATER, OK
+from ikeref_properties.proofs.collisions import SECTION_2_25_1, SECTION_2_25_2
+from ikeref_properties.proofs.rekeys import REKEYS
+from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EMPTY, EVERY_STATE, LATER, OK, opened
 
 WINDOW: tuple[Sentence, ...] = (
     Sentence(
@@ -20,6 +21,16 @@ WINDOW: tuple[Sentence, ...] = (
         sending(*Kind),
         isnt("ike.own", NOTHING),
         never=True,
+    ),
+    Sentence(
+        "2.3-a-command-may-wait",
+        "A command that can't be carried out now stays undone, whatever the state, and changes nothing.",
+        "2.3",
+        ("7296-2.3-04", "7296-2.3-08"),
+        On("wait", frozenset(Kind)),
+        EVERY_STATE,
+        NOTHING_SENT,
+        unchanged=("*",),
     ),
     Sentence(
         "2.3-outside",
@@ -104,6 +115,27 @@ WINDOW: tuple[Sentence, ...] = (
 
 ORDER: tuple[Sentence, ...] = (
     Sentence(
+        "1.2-accepted",
+        "An IKE_SA_INIT request is accepted, or leaves no state.",
+        "1.2",
+        ("7296-1.2-06", "7296-2.6-07"),
+        request(Kind.IKE_SA_INIT),
+        is_("ike.state", Ike.IDLE),
+        if_answered=OK,
+        after=is_("ike.state", Ike.HALF_OPEN),
+    ),
+    Sentence(
+        "2.21-malformed-init",
+        "A malformed IKE_SA_INIT request leaves no state.",
+        "2.21",
+        ("7296-2.21-01",),
+        request(Kind.IKE_SA_INIT),
+        all_of(is_("ike.state", Ike.IDLE), is_("fact.malformed")),
+        reply_of(Outcome.INVALID_SYNTAX, Outcome.REFUSED) | NOTHING_SENT,
+        some=reply_of(Outcome.INVALID_SYNTAX),
+        unchanged=("*",),
+    ),
+    Sentence(
         "1-nothing-before-auth",
         "Before IKE_AUTH is over, no other exchange has an effect.",
         "1",
@@ -152,6 +184,68 @@ ORDER: tuple[Sentence, ...] = (
         isnt("fact.verifies"),
         after=is_("ike.state", Ike.CLOSED),
         unchanged=("child.", "ike.verified"),
+    ),
+    Sentence(
+        "1.2-auth-is-answered",
+        "An IKE_AUTH request on a half-open IKE SA is answered, and OK means that the Child SA is there.",
+        "1.2",
+        ("7296-1.2-15", "7296-2.8-17"),
+        request(Kind.IKE_AUTH),
+        is_("ike.state", Ike.HALF_OPEN),
+        replies(),
+        if_answered=OK,
+        after=all_of(is_("ike.state", Ike.ESTABLISHED), opened("child")),
+    ),
+    Sentence(
+        "2.1-init-again",
+        "A new IKE_SA_INIT request for an IKE SA that is half-open or closed gets nothing.",
+        "2.1",
+        ("7296-2.1-12", "7296-2.1-13"),
+        request(Kind.IKE_SA_INIT),
+        is_("ike.state", Ike.HALF_OPEN, Ike.CLOSED),
+        NOTHING_SENT,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "2.21.1-initiator-waits-or-ends",
+        "Whatever error answers IKE_SA_INIT, the initiator goes on waiting, or the attempt is over.",
+        "2.21.1",
+        ("7296-2.21.1-01", "7296-2.21.1-02"),
+        response(Kind.IKE_SA_INIT, *(frozenset(Outcome) - {Outcome.OK})),
+        EVERY_STATE,
+        after=is_("ike.state", Ike.INIT_SENT, Ike.CLOSED),
+        unchanged=("child.", "ike.verified"),
+    ),
+    Sentence(
+        "2.21.2-malformed-auth",
+        "A malformed IKE_AUTH request is refused and ends the IKE SA.",
+        "2.21.2",
+        ("7296-2.21.2-05", "7296-2.21.2-07"),
+        request(Kind.IKE_AUTH),
+        all_of(is_("ike.state", Ike.HALF_OPEN), is_("fact.malformed")),
+        reply_of(Outcome.INVALID_SYNTAX, Outcome.REFUSED),
+        some=reply_of(Outcome.INVALID_SYNTAX),
+        after=is_("ike.state", Ike.CLOSED),
+    ),
+    Sentence(
+        "2.4-half-open-expires",
+        "A half-open IKE SA is forgotten after a while, in silence.",
+        "2.4",
+        ("7296-2.4-01",),
+        timer(Alarm.HALF_OPEN_EXPIRY),
+        is_("ike.state", Ike.HALF_OPEN),
+        NOTHING_SENT,
+        after=is_("ike.state", Ike.CLOSED),
+    ),
+    Sentence(
+        "2.4-only-half-open-expires",
+        "No other IKE SA is forgotten so.",
+        "2.4",
+        ("7296-2.4-01",),
+        timer(Alarm.HALF_OPEN_EXPIRY),
+        isnt("ike.state", Ike.HALF_OPEN),
+        NOTHING_SENT,
+        unchanged=("*",),
     ),
     Sentence(
         "2.21.2-reported",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ikeref_model.local import gaps, overlaps
 from ikeref_model.rows import Row
-from ikeref_model.sentences import Breach, Sentence, judge
+from ikeref_model.sentences import Breach, Sentence, judge, untidy
 from ikeref_model.tables import ROWS
 
 from ikeref_properties.proofs.verdict import Verdict
@@ -36,6 +36,17 @@ def deterministic(rows: Iterable[Row] = ROWS) -> Verdict:
         "Rows overlap only where there is a choice",
         listed,
         lambda: next((f"{' and '.join(each.rows)} on {each.event}" for each in overlaps(listed)), ""),
+    )
+
+
+def consistent(rows: Iterable[Row] = ROWS) -> Verdict:
+    """What totality and determinism take for granted is kept by every row."""
+    listed = tuple(rows)
+    return _verdict(
+        "consistent",
+        "No row leads to a state that the others rule out",
+        listed,
+        lambda: next((f"{each.row}: {each.why}" for each in untidy(listed)), ""),
     )
 
 
