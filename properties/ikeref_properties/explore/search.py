@@ -71,6 +71,8 @@ class Search:
         self._tidy = tidy
         self.start, pair = start(bounds)
         self._connections = (pair.connections["A"], pair.connections["B"])
+        self.sample = next(f.message for f in reversed(pair.past) if f.message is not None)
+        """A message of an ordinary size, to measure by: the IKE_AUTH response, in clear."""
         self._local = Local(self._connections, every_nonce=bounds.every_nonce)
         self.moves = Moves(self._local, bounds, tidy=tidy)
         self._seen: dict[bytes, int] = {fingerprint(self.start, merging): 0}
