@@ -197,6 +197,15 @@ ORDER: tuple[Sentence, ...] = (
         after=all_of(is_("ike.state", Ike.ESTABLISHED), opened("child")),
     ),
     Sentence(
+        "2.4-half-open-is-over",
+        "A half-open IKE SA that is not authenticated is over, and stays so.",
+        "2.4",
+        ("7296-2.4-01",),
+        request(Kind.IKE_AUTH),
+        is_("ike.state", Ike.HALF_OPEN),
+        after=is_("ike.state", Ike.ESTABLISHED, Ike.CLOSED),
+    ),
+    Sentence(
         "2.1-init-again",
         "A new IKE_SA_INIT request for an IKE SA that is half-open or closed gets nothing.",
         "2.1",
@@ -214,6 +223,16 @@ ORDER: tuple[Sentence, ...] = (
         response(Kind.IKE_SA_INIT, *(frozenset(Outcome) - {Outcome.OK})),
         EVERY_STATE,
         after=is_("ike.state", Ike.INIT_SENT, Ike.CLOSED),
+        unchanged=("child.", "ike.verified"),
+    ),
+    Sentence(
+        "1.2-initiator-goes-on",
+        "On an acceptable answer to IKE_SA_INIT the initiator sends IKE_AUTH; else it waits, or the attempt is over.",
+        "1.2",
+        ("7296-1.2-07", "7296-2.21.1-02"),
+        response(Kind.IKE_SA_INIT, Outcome.OK),
+        EVERY_STATE,
+        after=is_("ike.state", Ike.AUTH_SENT, Ike.INIT_SENT, Ike.CLOSED),
         unchanged=("child.", "ike.verified"),
     ),
     Sentence(
