@@ -1,8 +1,8 @@
 """Which requirements are cited where.
 
-In a checkout: `python -m ikeref_properties.catalogue.coverage > docs/coverage.md`. A citation is the id of a requirement
-(7296-2.1-11) in a source file. It says that somebody thought of the rule there, and leads to the place; whether the place
-is right is what tests and proofs are for.
+In a checkout: `python -m ikeref_properties.catalogue.coverage > docs/coverage.md`. A citation is the id of a
+requirement (7296-2.1-11) in a source file. It says that somebody thought of the rule there, and leads to the place;
+whether the place is right is what tests and proofs are for.
 """
 
 import re
@@ -41,7 +41,9 @@ def measure(root: Path) -> Coverage:
     for place, folders in PLACES:
         found: set[str] = set()
         for folder in folders:
-            for path in sorted((root / folder).rglob("*.py")):
+            for path in sorted((root / folder).rglob("*")):
+                if path.suffix not in (".py", ".toml") or path.parent.name == "catalogue":
+                    continue
                 found |= known & set(_ID.findall(path.read_text(encoding="utf-8")))
         cited[place] = frozenset(found)
     return Coverage(cited)
