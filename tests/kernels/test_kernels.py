@@ -1,5 +1,7 @@
 """The shipped decision kernels along all their paths, and what the checks find in faulty copies of them."""
 
+from pathlib import Path
+
 import pytest
 from ikeref_properties import kernels
 from ikeref_properties.catalogue import requirements
@@ -57,3 +59,10 @@ def test_a_limit_makes_a_claim_weaker() -> None:
     check = next(check for check in CHECKS if check.kernel == "covers")
     verdict: KernelVerdict = run(check, limit=3)
     assert (verdict.claim, verdict.paths) == ("tested", 3)
+
+
+def test_the_page_lists_every_fault_and_every_bound() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "kernels.md").read_text(encoding="utf-8")
+    faults = [f"| {mutant.kernel} | {mutant.fault} |" for mutant in kernels.MUTANTS]
+    bounds = [f"| {check.bound} |" for check in kernels.checks("large")]
+    assert [row for row in faults + bounds if row not in page] == []

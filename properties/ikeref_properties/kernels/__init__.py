@@ -6,6 +6,7 @@ on values that stand for every value (`proxies`), along every path (`paths`), an
 faulty copies that it must find out. docs/kernels.md tells more.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from ikeref_properties.kernels import choice, collisions, schedule, selectors, window
@@ -14,7 +15,19 @@ from ikeref_properties.kernels.choice import Shape
 from ikeref_properties.kernels.mutants import MUTANTS, Found, Mutant, hunt
 from ikeref_properties.kernels.selectors import Within
 
-__all__ = ["MUTANTS", "Check", "Found", "KernelVerdict", "Mutant", "Size", "check_all", "checks", "hunt", "run"]
+__all__ = [
+    "MUTANTS",
+    "Check",
+    "Found",
+    "KernelVerdict",
+    "Mutant",
+    "Size",
+    "check_all",
+    "checks",
+    "each_verdict",
+    "hunt",
+    "run",
+]
 
 Size = Literal["small", "large"]
 """Small takes seconds, large takes minutes."""
@@ -75,6 +88,13 @@ def checks(size: Size = "small") -> tuple[Check, ...]:
     )
 
 
+def each_verdict(size: Size = "small", *, seconds: float = 600.0) -> Iterator[KernelVerdict]:
+    """The verdicts as they come; a check that takes longer than so many seconds claims no more than a test."""
+    for check in checks(size):
+        yield run(check, seconds=seconds)
+    yield schedule.every_suite()
+
+
 def check_all(size: Size = "small", *, seconds: float = 600.0) -> tuple[KernelVerdict, ...]:
-    """Every verdict; a check that has taken so many seconds claims no more than that it was tested."""
-    return (*(run(check, seconds=seconds) for check in checks(size)), schedule.every_suite())
+    """All of them."""
+    return tuple(each_verdict(size, seconds=seconds))
