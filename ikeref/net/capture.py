@@ -22,14 +22,15 @@ _HOPS: Final = 64
 
 def packet(datagram: bytes, source: Address, destination: Address) -> bytes:
     """The IPv4 or IPv6 packet that carries a datagram from one address to another."""
-    udp = dpkt.udp.UDP(sport=source[1], dport=destination[1], ulen=8 + len(datagram), data=datagram)
+    length = 8 + len(datagram)
+    udp = dpkt.udp.UDP(sport=source[1], dport=destination[1], ulen=length, data=datagram)
     sender, receiver = ip_address(source[0]), ip_address(destination[0])
     if sender.version == 4:
         whole = dpkt.ip.IP(src=sender.packed, dst=receiver.packed, p=dpkt.ip.IP_PROTO_UDP, ttl=_HOPS, data=udp)
-        whole.len = 20 + udp.ulen
+        whole.len = 20 + length
         return bytes(whole)
     whole = dpkt.ip6.IP6(
-        src=sender.packed, dst=receiver.packed, nxt=dpkt.ip.IP_PROTO_UDP, hlim=_HOPS, plen=udp.ulen, data=udp
+        src=sender.packed, dst=receiver.packed, nxt=dpkt.ip.IP_PROTO_UDP, hlim=_HOPS, plen=length, data=udp
     )
     whole.extension_hdrs, whole.all_extension_headers, whole.p = {}, [], dpkt.ip.IP_PROTO_UDP
     return bytes(whole)
