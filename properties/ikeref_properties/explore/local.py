@@ -30,6 +30,8 @@ INCOMING = tuple(Path(ADDRESS[end], ADDRESS[PEER[end]]) for end in ENDS)
 Input = Datagram | sa.Command | Tick
 
 
+MEMORY = 50_000
+"""Steps that are remembered at most."""
 NOTHING = "nothing"
 
 
@@ -73,6 +75,8 @@ class Local:
         if known is not None:
             return known[1]
         found = tuple(self._run(who, end, key, rivals))
+        if len(self._memory) >= MEMORY:
+            self._memory.clear()
         self._memory[memory] = (end, found)
         return found
 
@@ -151,7 +155,9 @@ def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, dra
     if session is not None and session.ikes:
         session = _settle(session)
     deviation = checks.step(before, outputs, session)
-    installed, roots = dict(end.plane), dict(end.roots)
+    installed, roots = end.plane, end.roots
+    if any(type(output) in (sa.Install, sa.Remove) for output in outputs):
+        installed, roots = dict(installed), dict(roots)
     deviation = deviation or checks.plane(outputs, session, installed, roots)
     doomed, closing = end.doomed, end.closing
     match key:
