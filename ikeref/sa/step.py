@@ -15,7 +15,7 @@ from ikeref.sa.authentication import Reply
 from ikeref.sa.compose import notification
 from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Failed, Received, Step
-from ikeref.sa.turn import Turn
+from ikeref.sa.turn import Turn, waits
 from ikeref.sa.values import (
     Authentication,
     CheckLiveness,
@@ -242,7 +242,7 @@ def _command(turn: Turn, command: Command) -> None:
     ike = turn.current
     if ike is None or ike.phase is not Phase.ESTABLISHED:
         raise LocalProtocolError("the IKE SA is not established", section="1.3")
-    if command in ike.queue:
+    if waits(ike, command):
         raise LocalProtocolError("that is waiting to be done already", section="2.3")
     match command:
         case CreateChild(name=wanted):

@@ -2,7 +2,7 @@
 
 from ikeref.policy.connections import Settings
 from ikeref.sa import rekey, window
-from ikeref.sa.turn import Turn
+from ikeref.sa.turn import Turn, waits
 from ikeref.sa.values import (
     CheckLiveness,
     ChildState,
@@ -94,7 +94,7 @@ def _rekey_children(turn: Turn) -> None:
             later = turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds)
             turn.put_child(child._replace(rekey_at=later))
             current, command = turn.current, RekeyChild(child.spi_in)
-            if current is not None and command not in current.queue:
+            if current is not None and not waits(current, command):
                 turn.enqueue(current, command)
 
 

@@ -266,6 +266,11 @@ class Turn:
         self.peer = peer
 
 
+def waits(ike: IkeSa, command: Command) -> bool:
+    """Whether that very command is in the queue. Commands without fields are equal tuples, so their types count too."""
+    return any(type(other) is type(command) and other == command for other in ike.queue)
+
+
 def _plain(command: Command) -> Command:
     """A rekey as it was first asked for."""
     return command._replace(attempt=0, group=0) if isinstance(command, RekeyChild | RekeyIke) else command
