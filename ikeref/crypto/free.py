@@ -58,15 +58,15 @@ class FreeCrypto:
             raise Dropped("the ICV is wrong", section="2.21.4", field="SK")
         return body[:_IV], body[_IV:-_ICV]
 
-    def iv_size(self, suite: Suite) -> int:  # noqa: ARG002
+    def iv_size(self, suite: Suite) -> int:  # noqa: ARG002  # one size for all suites
         """Eight, whatever the suite."""
         return _IV
 
-    def icv_size(self, suite: Suite) -> int:  # noqa: ARG002
+    def icv_size(self, suite: Suite) -> int:  # noqa: ARG002  # one size for all suites
         """Eight, whatever the suite."""
         return _ICV
 
-    def block_size(self, suite: Suite) -> int:  # noqa: ARG002
+    def block_size(self, suite: Suite) -> int:  # noqa: ARG002  # one size for all suites
         """One: no padding."""
         return 1
 

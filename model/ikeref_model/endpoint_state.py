@@ -285,7 +285,7 @@ def apply(state: Endpoint, row: Row, view: View, heirs: list[str], new_child: st
 
 def _ike_set(record: IkeRecord, scope: str, values: dict[str, Value]) -> IkeRecord:
     fields = {field: values[f"{scope}.{name}"] for name, field in IKE_FIELDS.items() if f"{scope}.{name}" in values}
-    return record._replace(**fields)  # type: ignore[arg-type]
+    return record._replace(**fields)  # type: ignore[arg-type]  # the table types them
 
 
 def _child_set(record: ChildRecord, scope: str, values: dict[str, Value], sa: str, ike: IkeRecord) -> ChildRecord:
@@ -297,4 +297,4 @@ def _child_set(record: ChildRecord, scope: str, values: dict[str, Value], sa: st
             homes |= {home}
         elif value is False:
             homes -= {home}
-    return record._replace(homes=homes, **fields)  # type: ignore[arg-type]
+    return record._replace(homes=homes, **fields)  # type: ignore[arg-type]  # the table types them

@@ -139,7 +139,7 @@ class End:
         before = len(self.taken)
         for component, machine in self.machines.items():
             if event in machine.events:
-                self.parts[component].trigger(event)  # type: ignore[attr-defined]
+                self.parts[component].trigger(event)  # type: ignore[attr-defined]  # transitions adds it
                 if len(self.taken) > before:
                     return self.taken[-1]
         raise Refused(event)

@@ -242,7 +242,7 @@ class Arena:
             told = tuple(self.foreign.keys())
         except Unsupported:
             raise
-        except Exception as error:
+        except Exception as error:  # foreign code may raise anything: that is a finding
             self.steps.append(Step(len(self.steps), B, self.now, event, ()))
             raise Crashed(f"it raised {type(error).__name__}: {error}") from error
         for keys in told:
