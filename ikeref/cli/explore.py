@@ -1,5 +1,6 @@
 """`ikeref explore`: every state of two ends of the shipped code, within bounds."""
 
+from os import sched_getaffinity
 from time import process_time
 from typing import Annotated, Final
 
@@ -39,6 +40,7 @@ def explore(
     ] = False,
     one_order: Annotated[bool, Option("--one-order", help="One order of nonces instead of every one.")] = False,
     seconds: Annotated[float, Option(min=0, metavar="S", help="Stop after S seconds; 0: never.")] = 0,
+    processes: Annotated[int, Option(min=0, metavar="N", help="Processes; 0: one for each core.")] = 0,
     fault: Annotated[str, Option(metavar="NAME", help="Break the code first: see --faults.")] = "",
     list_faults: Annotated[bool, Option("--faults", help="List the faults that can be seeded.")] = False,
 ) -> None:
@@ -60,13 +62,11 @@ def explore(
         stop(f"there is no command {unknown[0]!r}; there are: {', '.join(KINDS)}")
     bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, not one_order)
     with faults.seeded(fault):
-        search = Search(bounds)
-        before = process_time()
+        search = Search(bounds, processes=processes or len(sched_getaffinity(0)))
         result = _run(search, seconds or float("inf"), console)
-        spent = process_time() - before
     if result.counterexample is not None:
         _print_ladder(result.counterexample, console)
-    console.print(_summary(result, spent, _yardstick(search)))
+    console.print(_summary(result, _yardstick(search)))
     console.print(_verdict(result))
     if result.counterexample is not None:
         raise Exit(1)
@@ -107,7 +107,7 @@ def _yardstick(search: Search) -> float:
     return (process_time() - before) / times
 
 
-def _summary(result: Result, seconds: float, yardstick: float) -> Table:
+def _summary(result: Result, yardstick: float) -> Table:
     bounds = result.bounds
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
@@ -120,13 +120,14 @@ def _summary(result: Result, seconds: float, yardstick: float) -> Table:
     )
     table.add_row("commands", ", ".join(bounds.kinds))
     table.add_row("states", f"{result.states:,} different, {result.resting:,} of them at rest")
-    rate = result.checked / seconds if seconds else 0.0
+    seen = result.seen
     table.add_row(
-        "steps", f"{result.checked:,} judged, {rate:,.0f} a second and core; {result.made:,} made by the code"
+        "steps", f"{seen.checked:,} judged, {result.rate:,.0f} a second and core; {seen.made:,} made by the code"
     )
-    if result.checked:
-        ratio = seconds / result.checked / yardstick
+    if seen.checked:
+        ratio = seen.cpu / seen.checked / yardstick
         table.add_row("a step", f"as long as {ratio:.1f} times encoding and decoding the payloads of IKE_AUTH")
+    table.add_row("time", f"{result.seconds:,.0f} s, {result.processes} process{'es' * (result.processes > 1)}")
     table.add_row("longest", f"{result.depth} steps from the start")
     taken = ", ".join(f"{what} {count:,}" for what, count in sorted(result.taken.items()))
     table.add_row("taken", taken)

@@ -3,7 +3,6 @@
 import pytest
 from ikeref_properties.explore import faults
 from ikeref_properties.explore.fingerprint import EXACT, SOUND, Merging, fingerprint
-from ikeref_properties.explore.moves import Moves
 from ikeref_properties.explore.search import Result, Search
 from ikeref_properties.explore.skeleton import COVERED
 from ikeref_properties.explore.start import start
@@ -28,9 +27,9 @@ def why(result: Result) -> str:
 @pytest.mark.parametrize(
     ("bounds", "states"),
     [
-        (Bounds(commands=1, losses=1, duplicates=1), 3_000),
+        (Bounds(commands=1, losses=1, duplicates=1), 2_000),
         (Bounds(commands=1, losses=2, duplicates=2, every_nonce=False, early=True), 1_000),
-        (Bounds(commands=1, losses=1, duplicates=1, children=2, every_nonce=False), 1_000),
+        (Bounds(commands=1, losses=1, duplicates=1, children=2, every_nonce=False), 900),
     ],
     ids=["every order of nonces", "early retries", "two Child SAs"],
 )
@@ -121,35 +120,49 @@ def test_faults_are_found_with_merging_and_without(fault: str) -> None:
     [
         (Merging(nonce_order=True), "first-nonces", Bounds(1, 0, 0, kinds=("rekey child",))),
         (Merging(identities=True), "crossing-forgotten", Bounds(1, 0, 0)),
+        (Merging(phases=True), "any-response", Bounds(2, 0, 0, kinds=("liveness",))),
     ],
-    ids=["order of nonces", "which SPI is which"],
+    ids=["order of nonces", "which SPI is which", "phases"],
 )
 def test_an_unsound_merging_is_noticed(merging: Merging, fault: str, bounds: Bounds) -> None:
     assert search(bounds, SOUND, fault).counterexample is not None
     assert search(bounds, merging, fault).counterexample is None
 
 
-def test_forgetting_the_order_of_nonces_loses_behaviour() -> None:
-    bounds = Bounds(1, 0, 0, kinds=("rekey IKE",))
-    assert search(bounds, Merging(nonce_order=True)).behaviours < search(bounds).behaviours
+def test_ends_change_places_and_nothing_is_missed() -> None:
+    """With the ends told apart there are twice as many states, and nothing else to be seen."""
+    whole, half = search(Bounds(1, 1, 1), Merging(symmetry=False)), search(Bounds(1, 1, 1))
+    assert half.states < 0.51 * whole.states
+    assert half.behaviours == whole.behaviours
+    assert half.seen.rests == whole.seen.rests
+    assert (why(half), half.complete) == (why(whole), whole.complete) == ("", True)
+
+
+def test_several_processes_see_what_one_sees() -> None:
+    bounds = Bounds(1, 1, 1)
+    one, two = Search(bounds).run(), Search(bounds, processes=2).run()
+    assert (one.processes, two.processes) == (1, 2)
+    assert (one.states, one.edges, one.resting) == (two.states, two.edges, two.resting)
+    assert one.behaviours == two.behaviours
+    assert one.taken == two.taken
 
 
 def test_states_that_differ_in_names_only_count_as_one() -> None:
-    bounds = Bounds()
-    assert fingerprint(start(bounds)[0]) == fingerprint(start(bounds, seed=1)[0])
-    assert fingerprint(start(bounds)[0], EXACT) != fingerprint(start(bounds, seed=1)[0], EXACT)
+    one, two = start(Bounds()), start(Bounds(), seed=1)
+    assert fingerprint(*one[:2]) == fingerprint(*two[:2])
+    assert fingerprint(*one[:2], EXACT) != fingerprint(*two[:2], EXACT)
 
 
 def test_states_that_differ_in_what_is_in_flight_do_not_count_as_one() -> None:
     found = search_states(Bounds(1, 0, 0, kinds=("liveness", "delete IKE"), every_nonce=False))
-    assert len(found) == len(set(found)) == 4
+    assert len(found) == 4
+    assert len(set(found)) == 2, "the ends may change places"
 
 
 def search_states(bounds: Bounds) -> list[bytes]:
     """Fingerprints of the states one step from the start."""
     one = Search(bounds)
-    moves: Moves = one.moves
-    return [fingerprint(successor.state) for successor in moves.successors(one.start)]
+    return [fingerprint(successor.state, one.origin).octets for successor in one.moves().successors(one.start)]
 
 
 def test_every_field_of_a_session_is_accounted_for() -> None:

@@ -7,7 +7,7 @@ from ikeref import sa
 from ikeref.sa import ChildState, Phase, Session
 from ikeref.sa.values import ChildRequest, IkeRequest
 from ikeref.wire import Message, N, Nonce
-from ikeref_properties.explore.skeleton import EndSkeleton
+from ikeref_properties.explore.skeleton import EndSkeleton, Origin
 from ikeref_properties.explore.values import NAMES, Deviation, End, State
 
 
@@ -269,3 +269,33 @@ def _pairs(end: End) -> set[tuple[bytes, bytes]]:
 
 def _spis(halves: dict[bytes, bytes]) -> str:
     return ", ".join(spi.hex() for spi in sorted(halves)) or "none"
+
+
+def visible(state: State, origin: Origin) -> tuple[object, ...]:
+    """What both ends have in a state, in words that don't depend on names and numbers, nor on which end it is."""
+    words = [_visible(end, peer, origin) for end, peer in (state.ends, state.ends[::-1])]
+    return tuple(sorted(words))
+
+
+def _visible(end: End, peer: End, origin: Origin) -> tuple[object, ...]:
+    if end.session is None:
+        return (end.closing, "", ())
+    ikes = tuple(
+        (int(ike.phase), None if (ike.spi_i, ike.spi_r) == origin.ike else ike.initiator)
+        for ike in end.session.ikes
+        if ike.phase is not Phase.CLOSED
+    )
+    first = origin.children
+    children = tuple(
+        sorted(
+            (
+                int(child.state),
+                child.spi_in in first,
+                root[:4] in first,
+                root in (end.doomed | peer.doomed),
+                child.initiator and child.spi_in not in first,
+            )
+            for child, root in zip(end.session.children, end.skeleton.children, strict=True)
+        )
+    )
+    return (end.closing, str(ikes), children)

@@ -10,40 +10,74 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
-from ikeref_properties.explore.skeleton import EndSkeleton, IkeKey, IkeSkeleton, MessageSkeleton
+from ikeref_properties.explore.skeleton import EndSkeleton, IkeKey, IkeSkeleton, MessageSkeleton, Origin
 from ikeref_properties.explore.values import End, Flight, State
 
 OCTETS = 12
 
 
 class Merging(NamedTuple):
-    """What is forgotten. The defaults are sound; the others are there to show that an unsound one is noticed."""
+    """What is forgotten. The defaults are sound; most others are there to show that an unsound one is noticed."""
 
     nonce_order: bool = False
     """Unsound: the order of nonces that are compared."""
     identities: bool = False
     """Unsound: which SPI is which."""
+    flights: bool = False
+    """Unsound: what is in flight."""
+    numbers: bool = False
+    """Unsound: message IDs."""
+    answers: bool = False
+    """Unsound: the responses kept for those who ask again."""
+    phases: bool = False
+    """Unsound: the phases of IKE SAs and Child SAs, and whatever else has no name."""
+    symmetry: bool = True
+    """The ends may change places."""
     exact: bool = False
     """Nothing is forgotten: the octets themselves, all datagrams in flight however old, all answers kept."""
 
 
 SOUND = Merging()
-EXACT = Merging(exact=True)
+EXACT = Merging(symmetry=False, exact=True)
 
 
-def fingerprint(state: State, merging: Merging = SOUND) -> bytes:
-    """The same for states that count as one; 12 octets."""
+class Mark(NamedTuple):
+    """A fingerprint."""
+
+    octets: bytes
+    """12; the same for states that count as one."""
+    turned: bool
+    """Whether the ends change places in it."""
+
+
+def fingerprint(state: State, origin: Origin, merging: Merging = SOUND) -> Mark:
+    """The same for states that count as one."""
     if merging.exact:
-        return _exact(state)
-    first, second = state.ends[0].skeleton, state.ends[1].skeleton
-    out = bytearray(first.octets)
-    out += second.octets
-    names: dict[bytes, int] = {b"": 0}
+        return Mark(_exact(state), False)
+    if not merging.symmetry:
+        return Mark(_digest(state, False, origin, merging), False)
+    first, second = state.ends[0].skeleton.octets, state.ends[1].skeleton.octets
+    if first != second:
+        turned = second < first
+        return Mark(_digest(state, turned, origin, merging), turned)
+    straight, turned_round = _digest(state, False, origin, merging), _digest(state, True, origin, merging)
+    if straight == turned_round:
+        commands = state.left.commands
+        return Mark(straight, commands[0] < commands[1])
+    return Mark(min(straight, turned_round), turned_round < straight)
+
+
+def _digest(state: State, turned: bool, origin: Origin, merging: Merging) -> bytes:
+    ends = (state.ends[1], state.ends[0]) if turned else state.ends
+    first, second = ends[0].skeleton, ends[1].skeleton
+    out = bytearray(b"" if merging.phases else first.octets + second.octets)
+    here, there = origin.selectors
+    names: dict[bytes, int] = {b"": 0, there: 1, here: 2} if turned else {b"": 0, here: 1, there: 2}
     slots = bytes([names.setdefault(slot, len(names)) for slot in first.slots + second.slots])
     if not merging.identities:
         out += slots
     flying = [(flight.skeleton, _relative(flight, state.ends)) for flight in state.flights]
-    answers = _answers(state, first, second)
+    answers = _answers(state.flights, ends, turned)
     ranks: dict[bytes, int] = {}
     if not merging.nonce_order and (live := _live(first, second, answers, state.flights)):
         ranks = _ranks(live, first, second, out)
@@ -56,7 +90,7 @@ def fingerprint(state: State, merging: Merging = SOUND) -> bytes:
         out += _message(answer, 0, names, ranks) if answer is not None else b"\0"
     for skeleton, number in flying:
         out += _message(skeleton, number, names, ranks, name_unknown=True)
-    out += _history(state.ends, names)
+    out += _history(ends, names)
     return blake2b(out, digest_size=OCTETS).digest()
 
 
@@ -68,7 +102,7 @@ def _message(
     *,
     name_unknown: bool = False,
 ) -> bytes:
-    """A message; who receives it follows from its flags and SPIs. 255 stands for a name not given yet."""
+    """A message; who receives it follows from its SPIs. 255 stands for a name not given yet."""
     if name_unknown:
         slots = [names.setdefault(slot, len(names)) for slot in skeleton.slots]
     else:
@@ -129,11 +163,11 @@ def wanted(ike: IkeSkeleton, who: int, other: EndSkeleton, flights: Iterable[Fli
     )
 
 
-def _answers(state: State, first: EndSkeleton, second: EndSkeleton) -> list[MessageSkeleton | None]:
+def _answers(flights: tuple[Flight, ...], ends: tuple[End, End], turned: bool) -> list[MessageSkeleton | None]:
     """The kept answers that may still be asked for."""
-    flights = state.flights
-    return [ike.answer if wanted(ike, 0, second, flights) else None for ike in first.ikes] + [
-        ike.answer if wanted(ike, 1, first, flights) else None for ike in second.ikes
+    first, second = ends[0].skeleton, ends[1].skeleton
+    return [ike.answer if wanted(ike, turned, second, flights) else None for ike in first.ikes] + [
+        ike.answer if wanted(ike, not turned, first, flights) else None for ike in second.ikes
     ]
 
 
@@ -171,7 +205,7 @@ def _history(ends: tuple[End, End], names: dict[bytes, int]) -> bytes:
     doomed = first.doomed | second.doomed
     out = bytearray()
     for end in ends:
-        out += bytes([root in doomed for root in end.skeleton.children])
+        out += bytes([root in doomed for root in end.skeleton.sorted_children])
     gone = [names.get(root, 0) for end in ends for root in end.skeleton.lost if root not in doomed]
     return bytes(out) + bytes((len(gone), *gone))
 

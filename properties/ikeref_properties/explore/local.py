@@ -16,6 +16,7 @@ from ikeref.sa.values import ChildRequest, DeleteIke, IkeRequest
 from ikeref.wire import FLAG_INITIATOR
 from ikeref_properties.explore import checks, skeleton
 from ikeref_properties.explore.draws import NONCE_OCTETS, Draws, Rivals, calendar
+from ikeref_properties.explore.skeleton import EndSkeleton, Origin
 from ikeref_properties.explore.values import Deviation, End, Flight
 from ikeref_properties.network import ADDRESS, ENDS, PEER
 
@@ -46,23 +47,30 @@ class Branch(NamedTuple):
     """What the end did, without names and numbers: to compare what two searches saw."""
 
 
+Memory = dict[tuple[int, type, object, Rivals], tuple[End, tuple[Branch, ...]]]
+
+
 class Local:
     """Runs the steps of both ends, and remembers them."""
 
-    def __init__(self, connections: tuple[Connection, Connection], *, every_nonce: bool = True) -> None:
+    def __init__(self, connections: tuple[Connection, Connection], origin: Origin, *, every_nonce: bool = True) -> None:
+        self.constants: tuple[object, ...] = (*connections, *(c for each in connections for c in each.children))
+        """What every session shares."""
+        self._origin = origin
         self._draws = (Draws(0), Draws(1))
         self._environments = tuple(
             Environment(FreeCrypto(), draws.random, draws.new_spi, SETTINGS, (policy,), calendar)
             for draws, policy in zip(self._draws, connections)
         )
         self._every_nonce = every_nonce
-        self._memory: dict[tuple[int, type, object, Rivals], tuple[End, tuple[Branch, ...]]] = {}
+        self._memory: Memory = {}
+        self._older: Memory = {}
         self.steps = 0
         """Steps of the code that were really made."""
 
     def forget(self) -> None:
-        """Give memory back."""
-        self._memory.clear()
+        """Give memory back, but for what was needed since this was last called."""
+        self._older, self._memory = self._memory, {}
 
     def branches(self, who: int, end: End, key: object, peer: End) -> tuple[Branch, ...]:
         """What an input can lead to: nothing where it is not allowed. `key` says which input.
@@ -74,9 +82,10 @@ class Local:
         known = self._memory.get(memory)
         if known is not None:
             return known[1]
-        found = tuple(self._run(who, end, key, rivals))
+        older = self._older.get(memory)
+        found = older[1] if older is not None else tuple(self._run(who, end, key, rivals))
         if len(self._memory) >= MEMORY:
-            self._memory.clear()
+            self.forget()
         self._memory[memory] = (end, found)
         return found
 
@@ -107,7 +116,7 @@ class Local:
             for place in range(len(script), len(draws.choices)):
                 taken = (*script, *(0,) * (place - len(script)))
                 scripts += [(*taken, other) for other in range(draws.choices[place] - 1, 0, -1)]
-            branch = _branch(who, end, key, session, step, draws.count)
+            branch = _branch(who, end, key, session, step, draws.count, self._origin)
             found.append(branch if branch.deviation is not None else self._with_the_past(who, end, branch))
         return found
 
@@ -150,7 +159,7 @@ class Local:
         return after == session and len(sent) == 1 and sent[0].again
 
 
-def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int) -> Branch:
+def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int, origin: Origin) -> Branch:
     session, outputs = step
     if session is not None and session.ikes:
         session = _settle(session)
@@ -169,16 +178,16 @@ def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, dra
             closing = closing or _persistent(before, session)
     made = End(session, drawn, installed, roots, doomed, closing, EMPTY, _remembered(end, key, outputs))
     try:
-        made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing)
+        made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing, origin)
     except TypeError as error:
         deviation = deviation or Deviation("totality", str(error))
     sent = tuple(
-        Flight(1 - who, output.datagram, skeleton.of_message(output.message))
+        Flight(1 - who, output.datagram, skeleton.of_message(output.message, origin))
         for output in outputs
         if type(output) is sa.Transmit and output.message is not None
     )
     what = "datagram" if type(key) is bytes else str(key[0]) if type(key) is tuple else type(key).__name__
-    return Branch(made, sent, outputs, deviation, behaviour(what, who, outputs))
+    return Branch(made, sent, outputs, deviation, behaviour(what, outputs, origin))
 
 
 def _remembered(end: End, key: object, outputs: tuple[sa.Output, ...]) -> dict[tuple[bytes, bool], tuple[bytes, ...]]:
@@ -195,7 +204,7 @@ def _remembered(end: End, key: object, outputs: tuple[sa.Output, ...]) -> dict[t
     return end.old
 
 
-EMPTY = skeleton.of_end(None, {}, {}, frozenset(), False)
+EMPTY = EndSkeleton(b"", (), (), (), (), (), (), ())
 
 
 def _settle(session: Session) -> Session:
@@ -264,18 +273,22 @@ def _rivals(end: End, peer: End, key: object) -> Rivals:
 NOBODY = Rivals()
 
 
-def behaviour(what: str, who: int, outputs: tuple[sa.Output, ...]) -> str:
-    """What an end did, without names and numbers."""
-    words = [what, str(who)]
+def behaviour(what: str, outputs: tuple[sa.Output, ...], origin: Origin) -> str:
+    """What an end did, without names and numbers, and whichever end it was."""
+    words = [what]
     for output in outputs:
         match output:
             case sa.Received(message) | sa.Transmit(message=message) | sa.Replayed(message=message):
                 if message is not None:
                     payloads = "/".join(type(payload).__name__ for payload in message.payloads)
-                    words.append(f"{type(output).__name__} {message.exchange_type} {message.flags} {payloads}")
+                    which = "first" if (message.spi_i, message.spi_r) == origin.ike else message.flags
+                    words.append(
+                        f"{type(output).__name__} {message.exchange_type} {which} {message.is_response} {payloads}"
+                    )
             case sa.Install(inbound, child) | sa.Remove(inbound, child):
                 kind = "in" if inbound else "out"
-                words.append(f"{type(output).__name__} {kind} {child.initiator} {child.redundant} {child.state}")
+                made = "first" if child.spi_in in origin.children else child.initiator
+                words.append(f"{type(output).__name__} {kind} {made} {child.redundant} {child.state}")
             case sa.Closed(reason=reason):
                 words.append(f"Closed {reason}")
             case sa.Failed(what, reason):

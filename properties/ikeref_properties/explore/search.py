@@ -1,20 +1,21 @@
-"""Breadth-first search over the states of two real ends, and what it found."""
+"""Breadth-first search over the states of two real ends, on every core, and what it found."""
 
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
-from ikeref_properties.explore import checks
+from ikeref_properties.explore.crew import Alone, Crew
 from ikeref_properties.explore.fingerprint import SOUND, Merging, fingerprint
-from ikeref_properties.explore.local import NOTHING, Local
+from ikeref_properties.explore.local import Local
 from ikeref_properties.explore.moves import Moves, Successor
 from ikeref_properties.explore.start import start
-from ikeref_properties.explore.values import Action, Bounds, Deviation, Left
+from ikeref_properties.explore.values import Action, Bounds, Deviation
+from ikeref_properties.explore.worker import REST, Found, Level, Seen, Worker, pack
 
-_PAUSE = 256
-"""States between two reports of progress."""
+_ENOUGH = 200
+"""States for each process before there are several."""
 
 
 class Progress(NamedTuple):
@@ -22,6 +23,8 @@ class Progress(NamedTuple):
 
     states: int
     frontier: int
+    """States of this level that are to be gone on from."""
+    depth: int
     checked: int
     """Steps judged so far."""
     seconds: float
@@ -41,52 +44,60 @@ class Result(NamedTuple):
     bounds: Bounds
     states: int
     edges: int
-    checked: int
-    """Steps judged: each an input to an end in a state, with its outputs and what came of it."""
-    made: int
-    """Steps of the code that were made for it; a step of an end is made once for all states that share the end."""
+    seen: Seen
     resting: int
     depth: int
     seconds: float
     complete: bool
     """Whether the frontier is empty: every state within the bounds was seen."""
-    taken: Counter[str]
-    """How often each kind of action was taken."""
-    behaviours: frozenset[str]
-    """What ends did, in words that don't depend on names and numbers."""
+    processes: int
     counterexample: Counterexample | None
 
     @property
     def rate(self) -> float:
-        """Checked steps a second."""
-        return self.checked / self.seconds if self.seconds else 0.0
+        """Judged steps a second and core."""
+        return self.seen.checked / self.seen.cpu if self.seen.cpu else 0.0
+
+    @property
+    def taken(self) -> Counter[str]:
+        """How often each kind of action was taken."""
+        return self.seen.taken
+
+    @property
+    def behaviours(self) -> frozenset[str]:
+        """What ends did."""
+        return self.seen.behaviours
 
 
 class Search:
     """A search in progress."""
 
-    def __init__(self, bounds: Bounds, *, merging: Merging = SOUND, tidy: bool = True) -> None:
+    def __init__(self, bounds: Bounds, *, merging: Merging = SOUND, tidy: bool = True, processes: int = 1) -> None:
         self.bounds = bounds
+        if not bounds.every_nonce:
+            merging = merging._replace(symmetry=False)  # A's nonces are the lower ones, always.
         self._merging = merging
         self._tidy = tidy
-        self.start, pair = start(bounds)
+        self._processes = processes
+        self.start, self.origin, pair = start(bounds)
         self._connections = (pair.connections["A"], pair.connections["B"])
         self.sample = next(f.message for f in reversed(pair.past) if f.message is not None)
         """A message of an ordinary size, to measure by: the IKE_AUTH response, in clear."""
-        self._local = Local(self._connections, every_nonce=bounds.every_nonce)
-        self.moves = Moves(self._local, bounds, tidy=tidy)
-        self._seen: dict[bytes, int] = {fingerprint(self.start, merging): 0}
-        self._left = [self.start.left]
+        mark, turned = fingerprint(self.start, self.origin, merging)
+        self._seen: dict[bytes, int] = {mark: 0}
+        self._left = array("I", [pack(self.start.left, turned)])
         self._more: dict[int, int] = {}
         """The same state, seen before with less left of something."""
         self._parent = array("I", [0])
-        self._ordinal = array("H", [0])
-        self._depth = array("H", [0])
+        self._ordinal = array("h", [REST])
         self._edges_from, self._edges_to = array("I"), array("I")
         """Steps that fair ends and a fair network take by themselves."""
         self._rests = bytearray(b"\0")
-        self.taken: Counter[str] = Counter()
-        self.behaviours: set[str] = set()
+
+    def moves(self) -> Moves:
+        """What may happen in a state; with a memory of its own."""
+        local = Local(self._connections, self.origin, every_nonce=self.bounds.every_nonce)
+        return Moves(local, self.bounds, tidy=self._tidy)
 
     def run(
         self,
@@ -95,62 +106,77 @@ class Search:
         states: int = 10**9,
         watch: Callable[[Progress], None] | None = None,
     ) -> Result:
-        """Search until nothing is left, something is found, or a limit is reached."""
+        """Search until nothing is left, something is found, or a limit is reached; Ctrl-C counts as one."""
         begun = monotonic()
-        frontier = deque([self.start])
-        indices = deque([0])
-        edges, found, level = 0, None, 0
-        while frontier and found is None:
-            state, index = frontier.popleft(), indices.popleft()
-            if self._depth[index] != level:
-                level = self._depth[index]
-                self._local.forget()
-            if checks.resting(state):
-                self._rests[index] = 1
-                deviation = checks.at_rest(state)
-                if deviation is not None:
-                    found = self._counterexample(index, None, deviation)
-                    break
-            for ordinal, successor in enumerate(self.moves.successors(state)):
-                edges += 1
-                self._note(successor)
-                if successor.deviation is not None:
-                    found = self._counterexample(index, ordinal, successor.deviation)
-                    break
-                mark, left = fingerprint(successor.state, self._merging), successor.state.left
-                known = self._known(mark, left)
-                if known is None:
-                    known = self._add(mark, left, index, ordinal)
-                    frontier.append(successor.state)
-                    indices.append(known)
-                if successor.action.moves:
-                    self._edges_from.append(index)
-                    self._edges_to.append(known)
-            if index % _PAUSE == 0:
-                spent = monotonic() - begun
-                if watch is not None:
-                    watch(Progress(len(self._seen), len(frontier), self.moves.checked, spent))
-                if spent > seconds or len(self._seen) >= states:
-                    break
-        complete = not frontier and found is None
+        local = Local(self._connections, self.origin, every_nonce=self.bounds.every_nonce)
+        worker = Worker(local, self.bounds, self.origin, self._merging, tidy=self._tidy)
+        worker.frontier = [(self.start, 0)]
+        crew: Alone | Crew = Alone(worker)
+        edges, depth, waiting, processes = 0, 0, 1, 1
+        found: Found | None = None
+        complete = True
+
+        def tell(done: int, checked: int) -> bool:
+            spent = monotonic() - begun
+            if watch is not None:
+                watch(Progress(len(self._seen), waiting - done, depth, checked, spent))
+            return spent > seconds
+
+        try:
+            while waiting and found is None and complete:
+                if processes < self._processes and waiting >= _ENOUGH * self._processes:
+                    crew, processes = Crew(worker, self._processes), self._processes
+                levels = crew.expand(tell)
+                found = min((each.found for each in levels if each.found is not None), default=None)
+                complete = all(each.complete for each in levels) and len(self._seen) < states
+                new = self._merge(levels)
+                edges += sum(len(each.states) for each in levels)
+                crew.keep(new)
+                waiting = sum(map(len, new))
+                depth += 1
+            complete = complete and found is None
+            seen = crew.seen()
+        except KeyboardInterrupt:
+            complete, seen = False, crew.seen()
+        finally:
+            crew.close()
         if complete:
             found = self._stuck()
         return Result(
             self.bounds,
             len(self._seen),
             edges,
-            self.moves.checked,
-            self._local.steps,
+            seen,
             sum(self._rests),
-            max(self._depth),
+            depth,
             monotonic() - begun,
             complete,
-            self.taken,
-            frozenset(self.behaviours | self.moves.behaviours - {NOTHING}),
-            found,
+            processes,
+            self._counterexample(found) if found is not None else None,
         )
 
-    def _known(self, mark: bytes, left: Left) -> int | None:
+    def _merge(self, levels: list[Level]) -> list[list[tuple[int, int]]]:
+        """Number what is new, in the order of the states that it comes from; for each worker what to keep."""
+        new: list[list[tuple[int, int]]] = [[] for _ in levels]
+        order = [(each.states[at], place, at) for place, each in enumerate(levels) for at in range(len(each.states))]
+        if len(levels) > 1:
+            order.sort()
+        for parent, place, at in order:
+            level = levels[place]
+            mark, left = level.marks[at], level.left[at]
+            known = self._known(mark, left)
+            if known is None:
+                known = self._add(mark, left, parent, level.ordinals[at])
+                new[place].append((at, known))
+            if level.fair[at]:
+                self._edges_from.append(parent)
+                self._edges_to.append(known)
+        for level in levels:
+            for index in level.resting:
+                self._rests[index] = 1
+        return new
+
+    def _known(self, mark: bytes, left: int) -> int | None:
         """The same state, seen with at least as much left: whatever may happen now may happen there."""
         index = self._seen.get(mark)
         while index is not None:
@@ -159,7 +185,7 @@ class Search:
             index = self._more.get(index)
         return None
 
-    def _add(self, mark: bytes, left: Left, parent: int, ordinal: int) -> int:
+    def _add(self, mark: bytes, left: int, parent: int, ordinal: int) -> int:
         index = len(self._left)
         before = self._seen.get(mark)
         if before is not None:
@@ -168,51 +194,50 @@ class Search:
         self._left.append(left)
         self._parent.append(parent)
         self._ordinal.append(ordinal)
-        self._depth.append(self._depth[parent] + 1)
         self._rests.append(0)
         return index
 
-    def _note(self, successor: Successor) -> None:
-        action = successor.action
-        self.taken[action.what if action.command is None else type(action.command).__name__] += 1
-        if successor.branch is not None and action.what != "retransmit" and successor.branch.behaviour != NOTHING:
-            self.behaviours.add(successor.branch.behaviour)
-
-    def _counterexample(self, index: int, ordinal: int | None, deviation: Deviation) -> Counterexample:
-        ordinals = [] if ordinal is None else [ordinal]
+    def _counterexample(self, found: Found) -> Counterexample:
+        """The way there, step by step. A schedule says which step of which state, so it leads there again."""
+        index = found.state
+        ordinals = [] if found.ordinal == REST else [found.ordinal]
         while index:
             ordinals.append(self._ordinal[index])
             index = self._parent[index]
-        state, steps = self.start, []
+        moves, state, steps = self.moves(), self.start, []
         for number in reversed(ordinals):
-            successor = next(s for n, s in enumerate(self.moves.successors(state)) if n == number)
+            successor = next(s for n, s in enumerate(moves.successors(state)) if n == number)
             steps.append(successor)
             state = successor.state
-        return Counterexample(deviation, tuple(step.action for step in steps), tuple(steps))
+        return Counterexample(found.deviation, tuple(step.action for step in steps), tuple(steps))
 
-    def _stuck(self) -> Counterexample | None:
+    def _stuck(self) -> Found | None:
         """A state from which deliveries and timers alone never bring rest; the nearest to the start."""
         count = len(self._left)
-        into: list[list[int]] = [[] for _ in range(count)]
-        for source, target in zip(self._edges_from, self._edges_to):
-            into[target].append(source)
+        first = array("I", bytes(4 * (count + 2)))
+        for target in self._edges_to:
+            first[target + 2] += 1
+        for index in range(2, count + 2):
+            first[index] += first[index - 1]
+        sources = array("I", bytes(4 * len(self._edges_to)))
+        for source, target in zip(self._edges_from, self._edges_to, strict=True):
+            sources[first[target + 1]] = source
+            first[target + 1] += 1
         good = bytearray(self._rests)
         todo = [index for index in range(count) if good[index]]
         while todo:
-            for source in into[todo.pop()]:
+            target = todo.pop()
+            for place in range(first[target], first[target + 1]):
+                source = sources[place]
                 if not good[source]:
                     good[source] = 1
                     todo.append(source)
         index = good.find(0)
         if index < 0:
             return None
-        return self._counterexample(index, None, Deviation("rest can be reached", "from here on it can't"))
+        return Found(index, REST, Deviation("rest can be reached", "from here on it can't"))
 
 
-def _covers(more: Left, less: Left) -> bool:
-    return (
-        more.commands[0] >= less.commands[0]
-        and more.commands[1] >= less.commands[1]
-        and more.losses >= less.losses
-        and more.duplicates >= less.duplicates
-    )
+def _covers(more: int, less: int) -> bool:
+    """Whether there is as much left of everything, as `worker.pack` puts it."""
+    return all(more >> place & 0xFF >= less >> place & 0xFF for place in (24, 16, 8, 0))

@@ -4,9 +4,12 @@ A skeleton is made once for every value of an end and for every message, and sha
 it. `fingerprint` joins skeletons. Of an IKE SA, `sealed` is left out (it only counts IVs) and so are times: which
 timers run is kept, and `moves` says in which order they may fire. Of a message, IV and ICV are left out: the cipher
 is free. `COVERED` names every field of a session's values; a field that is new to them must be thought about here.
+
+Nothing says which end is A: who was the original initiator of the first IKE SA and of the first Child SAs is left out
+(of all later ones it is kept), and the traffic selectors of policy are slots, so that the two ends can change places.
 """
 
-from collections.abc import Hashable
+from hashlib import blake2b
 from typing import NamedTuple
 
 from ikeref.registry import ExchangeType, name
@@ -24,7 +27,7 @@ from ikeref.sa import (
     Session,
 )
 from ikeref.sa.values import ChildRequest, Crossing, Exchange, IkeRequest, Informational, Report
-from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, TSi, TSr, payload_name
+from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, TrafficSelector, TSi, TSr, payload_name
 
 COVERED = {
     Session: "ikes children retries connection* peer*",
@@ -42,6 +45,16 @@ COVERED = {
 
 IkeKey = tuple[bytes, bytes]
 """SPIi and SPIr."""
+
+
+class Origin(NamedTuple):
+    """What there is at the start, made by A as the original initiator."""
+
+    ike: IkeKey
+    children: frozenset[bytes]
+    """SPIs of the first Child SAs, of both ends."""
+    selectors: tuple[bytes, bytes]
+    """The slots of A's and of B's traffic, by policy."""
 
 
 class MessageSkeleton(NamedTuple):
@@ -101,29 +114,49 @@ class EndSkeleton(NamedTuple):
     lost: tuple[bytes, ...]
     """Child SAs that are gone without a successor, though no command of this end deleted them."""
     children: tuple[bytes, ...]
-    """Where the present Child SAs descend from."""
+    """Where the present Child SAs descend from, in the session's order."""
+    sorted_children: tuple[bytes, ...]
+    """The same in the order of `octets` and `slots`: nothing depends on the session's."""
 
 
-_numbers: dict[Hashable, int] = {}
+_codes: dict[object, bytes] = {}
 
 
-def _number(value: Hashable) -> int:
-    """A small number for a value that hardly varies: transforms, selectors, names."""
-    return _numbers.setdefault(value, len(_numbers))
+def _code(value: object) -> bytes:
+    """Four octets for a value that hardly varies, such as transforms and names: the same in every process."""
+    known = _codes.get(value)
+    if known is None:
+        known = _codes[value] = blake2b(repr(_plain(value)).encode(), digest_size=4).digest()
+    return known
 
 
-def of_message(message: Message) -> MessageSkeleton:
+def _plain(value: object) -> object:
+    """Equal values have one spelling: neither a member of an enum nor a tuple's type shows."""
+    if isinstance(value, tuple):
+        return tuple(_plain(each) for each in value)
+    return int(value) if isinstance(value, int) else value
+
+
+def selectors(traffic: tuple[TrafficSelector, ...]) -> bytes:
+    """The slot of traffic selectors."""
+    return b"TS" + _code(traffic)
+
+
+def of_message(message: Message, origin: Origin) -> MessageSkeleton:
     """What a message says."""
-    octets = [message.exchange_type, message.flags]
-    slots: list[bytes] = [message.spi_i, message.spi_r]
+    key = (message.spi_i, message.spi_r)
+    flags = message.flags & ~FLAG_INITIATOR if key == origin.ike else message.flags
+    octets = [message.exchange_type, flags]
+    to_spi, from_spi = key if not message.flags & FLAG_INITIATOR else (message.spi_r, message.spi_i)
+    slots: list[bytes] = [to_spi, from_spi]
     nonces: list[bytes] = []
     for payload in message.payloads:
         _payload(payload, octets, slots, nonces)
     return MessageSkeleton(
-        (message.spi_i, message.spi_r),
+        key,
         message.is_response,
         message.message_id,
-        message.spi_r if message.flags & FLAG_INITIATOR else message.spi_i,
+        to_spi,
         bytes(octets),
         tuple(slots),
         tuple(nonces),
@@ -136,7 +169,8 @@ def _payload(payload: Payload, octets: list[int], slots: list[bytes], nonces: li
         case SA(proposals):
             octets += (1, len(proposals))
             for proposal in proposals:
-                octets += (proposal.number, _number((proposal.protocol_id, proposal.transforms)))
+                octets.append(proposal.number)
+                octets += _code((proposal.protocol_id, proposal.transforms))
                 slots.append(proposal.spi)
         case Nonce(data):
             octets.append(2)
@@ -144,16 +178,17 @@ def _payload(payload: Payload, octets: list[int], slots: list[bytes], nonces: li
         case KE(group, public):
             octets += (3, group)
             slots.append(public)
-        case TSi(selectors) | TSr(selectors):
-            octets += (4, _number(selectors))
+        case TSi(traffic) | TSr(traffic):
+            octets.append(4)
+            slots.append(selectors(traffic))
         case N():
-            octets += (5, _number((payload.type, payload.data)), payload.protocol_id)
+            octets += (5, *_code((payload.type, payload.data)), payload.protocol_id)
             slots.append(payload.spi)
         case D(protocol_id, _, spis):
             octets += (6, protocol_id, len(spis))
             slots += spis
         case _:
-            octets += (7, _number(payload))
+            octets += (7, *_code(payload))
 
 
 def of_end(
@@ -162,26 +197,37 @@ def of_end(
     roots: dict[bytes, bytes],
     doomed: frozenset[bytes],
     closing: bool,
+    origin: Origin,
 ) -> EndSkeleton:
     """What an end is."""
     if session is None:
         lost = tuple(root for root in dict.fromkeys(roots.values()) if root not in doomed)
-        return EndSkeleton(bytes((closing,)), (), (), (), (), lost, ())
+        return EndSkeleton(bytes((closing,)), (), (), (), (), lost, (), ())
     octets = [closing, len(session.ikes), len(session.children), len(session.retries)]
     slots: list[bytes] = []
     nonces: list[bytes] = []
     rivals: list[tuple[int, bytes, bytes]] = []
-    ikes = tuple([_ike(ike, roots, octets, slots, nonces, rivals) for ike in session.ikes])
-    present = []
-    for child in session.children:
-        _child(child, octets, slots)
-        root = roots.get(child.spi_in, b"")
-        present.append(root)
-        slots += (root, plane.get((True, child.spi_in), b""), plane.get((False, child.spi_out), b""))
+    ikes = tuple([_ike(ike, roots, octets, slots, nonces, rivals, origin) for ike in session.ikes])
+    present = tuple([roots.get(child.spi_in, b"") for child in session.children])
+    children = sorted([(_child(child, origin), place) for place, child in enumerate(session.children)])
+    for words, place in children:
+        child = session.children[place]
+        octets += words
+        slots += (child.spi_in, child.spi_out, child.replaces, selectors(child.local_ts), selectors(child.remote_ts))
+        slots += (present[place], plane.get((True, child.spi_in), b""), plane.get((False, child.spi_out), b""))
     for retry in session.retries:
         _command(retry.command, octets, slots)
     lost = tuple(root for root in dict.fromkeys(roots.values()) if root not in doomed and root not in present)
-    return EndSkeleton(bytes(octets), tuple(slots), tuple(nonces), tuple(rivals), ikes, lost, tuple(present))
+    return EndSkeleton(
+        bytes(octets),
+        tuple(slots),
+        tuple(nonces),
+        tuple(rivals),
+        ikes,
+        lost,
+        present,
+        tuple([present[place] for _, place in children]),
+    )
 
 
 def _ike(
@@ -191,15 +237,17 @@ def _ike(
     slots: list[bytes],
     nonces: list[bytes],
     rivals: list[tuple[int, bytes, bytes]],
+    origin: Origin,
 ) -> IkeSkeleton:
     expires = bool(ike.expires)
+    initiator = ike.initiator and (ike.spi_i, ike.spi_r) != origin.ike
     octets += (
         ike.phase,
-        ike.initiator | ike.redundant << 1 | ike.succeeded << 2 | expires << 3 | (ike.handshake is not None) << 4,
-        _number(ike.suite),
+        initiator | ike.redundant << 1 | ike.succeeded << 2 | expires << 3 | (ike.handshake is not None) << 4,
         len(ike.queue),
     )
-    slots += (ike.spi_i, ike.spi_r, ike.keys.sk_d if ike.keys is not None else b"")
+    octets += _code(ike.suite)
+    slots += (ike.spi, ike.peer_spi, ike.keys.sk_d if ike.keys is not None else b"")
     for command in ike.queue:
         _command(command, octets, slots)
     exchange = ike.outstanding
@@ -210,7 +258,7 @@ def _ike(
         outstanding = exchange.message_id
         octets += (1, (exchange.message_id - ike.next_request) & 0xFF, min(exchange.transmissions, 255))
         rekey, announced = _exchange(exchange, roots, octets, slots, nonces, rivals)
-    answer = of_message(ike.answer.message) if ike.answer is not None else None
+    answer = of_message(ike.answer.message, origin) if ike.answer is not None else None
     return IkeSkeleton(
         (ike.spi_i, ike.spi_r),
         ike.spi,
@@ -237,8 +285,9 @@ def _exchange(
     match exchange.intent:
         case ChildRequest() as intent:
             _command(intent.command, octets, slots)
-            octets += (_number((intent.config.name, intent.group, intent.tsi, intent.tsr)), len(intent.condemned))
-            slots += (intent.spi_in, intent.private or b"", *intent.condemned)
+            octets += (intent.group, len(intent.condemned), *_code(intent.config.name))
+            slots += (intent.spi_in, intent.private or b"", selectors(intent.tsi), selectors(intent.tsr))
+            slots += intent.condemned
             if isinstance(intent.command, RekeyChild):
                 slots.append(roots.get(intent.command.spi_in, b""))
                 nonces.append(intent.nonce)
@@ -272,24 +321,28 @@ def _crossing(
     nonces += crossing.nonces
 
 
-def _child(child: ChildSa, octets: list[int], slots: list[bytes]) -> None:
-    octets += (
-        _number((child.name, child.suite, child.local_ts, child.remote_ts)),
-        child.initiator
-        | child.inbound << 1
-        | child.outbound << 2
-        | child.redundant << 3
-        | child.transport << 4
-        | (child.keys is not None) << 5,
-        child.state,
+def _child(child: ChildSa, origin: Origin) -> bytes:
+    return (
+        bytes(
+            (
+                child.state,
+                (child.initiator and child.spi_in not in origin.children)
+                | child.inbound << 1
+                | child.outbound << 2
+                | child.redundant << 3
+                | child.transport << 4
+                | (child.keys is not None) << 5,
+            )
+        )
+        + _code(child.name)
+        + _code(child.suite)
     )
-    slots += (child.spi_in, child.spi_out, child.replaces)
 
 
 def _command(command: Command, octets: list[int], slots: list[bytes]) -> None:
     match command:
         case CreateChild(wanted, attempt, group):
-            octets += (1, _number(wanted), attempt, group)
+            octets += (1, attempt, group, *_code(wanted))
         case RekeyChild(spi, attempt, group):
             octets += (2, attempt, group)
             slots.append(spi)
@@ -303,4 +356,4 @@ def _command(command: Command, octets: list[int], slots: list[bytes]) -> None:
         case CheckLiveness():
             octets.append(6)
         case Report(notify):
-            octets += (7, _number(notify))
+            octets += (7, *_code(notify))

@@ -4,25 +4,35 @@ from ikeref import sa
 from ikeref.sa import Session
 from ikeref_properties.explore import checks, skeleton
 from ikeref_properties.explore.local import NOW, SETTINGS
+from ikeref_properties.explore.skeleton import Origin
 from ikeref_properties.explore.values import Bounds, End, Left, State
 from ikeref_properties.network import ENDS, A, Pair, Record, connection
 
 CHILD = "net"
 
 
-def start(bounds: Bounds, seed: int = 0) -> tuple[State, Pair]:
-    """The first state, and the pair of ends in which it came about."""
+def start(bounds: Bounds, seed: int = 0) -> tuple[State, Origin, Pair]:
+    """The first state, what is in it, and the pair of ends in which it came about."""
     connections = {end: connection(end, children=(CHILD,)) for end in ENDS}
     pair = Pair(seed, settings=SETTINGS, connections=connections).establish()
     for _ in range(bounds.children - 1):
         pair.command(A, sa.CreateChild(CHILD))
         pair.deliver_all()
-    ends = tuple(_end(pair, end) for end in ENDS)
-    assert len(ends) == 2
-    return State(ends, (), Left((bounds.commands, bounds.commands), bounds.losses, bounds.duplicates)), pair
+    origin = _origin(pair)
+    first, second = (_end(pair, end, origin) for end in ENDS)
+    left = Left((bounds.commands, bounds.commands), bounds.losses, bounds.duplicates)
+    return State((first, second), (), left), origin, pair
 
 
-def _end(pair: Pair, name: str) -> End:
+def _origin(pair: Pair) -> Origin:
+    [ike] = pair.ikes(A)
+    spis = frozenset(spi for child in pair.children(A) for spi in (child.spi_in, child.spi_out))
+    child = pair.children(A)[0]
+    traffic = skeleton.selectors(child.local_ts), skeleton.selectors(child.remote_ts)
+    return Origin((ike.spi_i, ike.spi_r), spis, traffic)
+
+
+def _end(pair: Pair, name: str, origin: Origin) -> End:
     records: list[Record] = [record for record in pair.records if record.end == name]
     [session] = pair.sessions(name)
     plane: dict[tuple[bool, bytes], bytes] = {}
@@ -31,7 +41,7 @@ def _end(pair: Pair, name: str) -> End:
     if deviation is not None:
         raise AssertionError(f"{deviation.rule}: {deviation.why}")
     session = _now(session)
-    made = skeleton.of_end(session, plane, roots, frozenset(), False)
+    made = skeleton.of_end(session, plane, roots, frozenset(), False, origin)
     return End(session, 0, plane, roots, frozenset(), False, made, {})
 
 
