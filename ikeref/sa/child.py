@@ -98,7 +98,7 @@ def first_answer(
             reason = "no Child SA in the answer" if error is None else name(NotifyType, error.type)
             turn.outputs.append(Failed(f"Child SA {config.name}", reason))
             return
-        agreed = _verify_answer(config, intent.proposals, local, remote, payloads)
+        agreed = _verify_answer(config.mode == "transport", intent.proposals, local, remote, payloads)
     except RemoteProtocolError as failure:
         _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)
         return
@@ -155,16 +155,19 @@ def _peer_spi(offer: tuple[Proposal, ...], chosen: Proposal) -> bytes:
 
 
 def _verify_answer(
-    config: ChildConfig, offer: tuple[Proposal, ...], local: Selectors, remote: Selectors, payloads: tuple[Payload, ...]
+    asked: bool, offer: tuple[Proposal, ...], local: Selectors, remote: Selectors, payloads: tuple[Payload, ...]
 ) -> Agreed:
-    """The initiator's check of an answer (Sections 2.7, 2.9, 3.3.6). Raises RemoteProtocolError."""
+    """The initiator's check of an answer, transport mode `asked` for or not (Sections 1.3.1, 2.7, 2.9, 3.3.6).
+
+    Raises RemoteProtocolError.
+    """
     chosen = choice.verify_choice(offer, one(payloads, SA, "1.3.1").proposals)
     tsi = one(payloads, TSi, "1.3.1").selectors
     tsr = one(payloads, TSr, "1.3.1").selectors
     if not tsi or not tsr or not selectors.is_within(tsi, local) or not selectors.is_within(tsr, remote):
         raise TsUnacceptable("the answer has traffic that was not offered", section="2.9", field="TS")
     transport = notification(payloads, NotifyType.USE_TRANSPORT_MODE) is not None
-    if transport != (config.mode == "transport"):
+    if transport != asked:
         mode = "transport" if transport else "tunnel"
         raise NoProposalChosen(f"{mode} mode is not acceptable", section="1.3.1", field="N(USE_TRANSPORT_MODE)")
     return Agreed(choice.child_suite_of(chosen), tsi, tsr, transport, chosen.spi)
@@ -296,9 +299,10 @@ def start(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild) -> None:
     if old is not None:
         rekey = (N(NotifyType.REKEY_SA, b"", old.protocol_id, old.spi_in),)
         turn.put_child(old._replace(state=ChildState.REKEYING))
-    transport = (_TRANSPORT,) if config.mode == "transport" else ()
-    payloads = (*rekey, *transport, SA(proposals), Nonce(nonce), *key_exchange, TSi(local), TSr(remote))
-    intent = ChildRequest(command, config, spi, nonce, proposals, group, private, local, remote)
+    transport = old.transport if old is not None else config.mode == "transport"  # A rekey keeps it (7296-2.8-08).
+    mode = (_TRANSPORT,) if transport else ()
+    payloads = (*rekey, *mode, SA(proposals), Nonce(nonce), *key_exchange, TSi(local), TSr(remote))
+    intent = ChildRequest(command, config, spi, nonce, proposals, group, private, local, remote, transport)
     turn.request(ike, ExchangeType.CREATE_CHILD_SA, payloads, intent)
 
 
@@ -316,7 +320,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
         nonce = one(payloads, Nonce, "1.3.1").data
         key_exchange = maybe(payloads, KE, "1.3.1")
         # Check
-        agreed = _verify_answer(intent.config, intent.proposals, intent.tsi, intent.tsr, payloads)
+        agreed = _verify_answer(intent.transport, intent.proposals, intent.tsi, intent.tsr, payloads)
         if isinstance(intent.command, RekeyChild) and old is not None:
             wide = selectors.is_within(old.local_ts, agreed.tsi) and selectors.is_within(old.remote_ts, agreed.tsr)
             if not wide:

@@ -146,11 +146,12 @@ class Turn:
         self.children = tuple(other for other in self.children if other.spi_in != child.spi_in)
 
     def close_outbound(self, child: ChildSa) -> None:
-        """Close the outbound direction; the inbound one waits for the peer's response (7296-1.4.1-08)."""
+        """Close the outbound direction, or leave it closed where it is not open yet; the inbound one waits for the
+        peer's response (7296-1.4.1-08), and an operator is told (7296-1.4.1-13)."""
         if child.outbound:
             self.outputs.append(Remove(False, child))
-            self.outputs.append(Audit("Child SA is half closed, its deletes crossed (Section 1.4.1)", child.spi_in))
-            self.put_child(child._replace(outbound=False))
+        self.outputs.append(Audit("Child SA is half closed, its deletes crossed (Section 1.4.1)", child.spi_in))
+        self.put_child(child._replace(outbound=False, keys=None))
         self._open_outbound(child.spi_in)
 
     def _open_outbound(self, replaced: bytes) -> None:

@@ -189,6 +189,8 @@ class ChildRequest(NamedTuple):
     """The provider's; None without KE."""
     tsi: tuple[TrafficSelector, ...]
     tsr: tuple[TrafficSelector, ...]
+    transport: bool = False
+    """Whether transport mode is asked for (Section 1.3.1)."""
     crossing: Crossing | None = None
     condemned: tuple[bytes, ...] = ()
     """SPIs that the peer deleted meanwhile and we don't know: one may be in the answer that is yet to come."""

@@ -12,12 +12,12 @@ from ikeref_model.events import Kind
 
 from ikeref import sa
 from ikeref.crypto import IkeKeys
-from ikeref.registry import ExchangeType, NotifyType
+from ikeref.registry import ExchangeType, NotifyType, ProtocolId
 from ikeref.sa import ChildSa, Phase
-from ikeref.wire import KE, SK, Message, N, Nonce, decode
+from ikeref.wire import KE, SA, SK, Message, N, Nonce, Proposal, decode
 from ikeref.wire.encapsulation import Ike, split
 from ikeref_properties.network import ENDS, PEER, A, B, Pair, Record
-from ikeref_properties.refinement.words import kind_of, rekeyed_spi
+from ikeref_properties.refinement.words import deleted_spis, kind_of, rekeyed_spi
 
 IkeName = tuple[bytes, bytes]
 """SPIi and SPIr."""
@@ -41,6 +41,8 @@ class Half(NamedTuple):
     source: object
     """Traffic selectors of the sender's side."""
     destination: object
+    transport: bool = False
+    """Whether transport mode, not tunnel mode (Section 1.3.1)."""
 
 
 class Ledger:
@@ -53,6 +55,8 @@ class Ledger:
         """Requests that rekey something."""
         self.responses: dict[tuple[str, IkeName, int], bytes] = {}
         self.last_request: dict[tuple[str, IkeName], int] = {}
+        self.deleting: set[tuple[str, IkeName]] = set()
+        """IKE SAs that an end has asked to delete."""
         self.answered: set[tuple[str, IkeName, int]] = set()
         """Requests of an end whose response it has accepted."""
         self.accepted: set[tuple[str, IkeName, int]] = set()
@@ -72,6 +76,12 @@ class Ledger:
         """Lineages that a command has deleted, or the end of an IKE SA."""
         self.closing: bool = False
         """Whether some end was told to delete an IKE SA."""
+        self.silent: bool = False
+        """Whether some end gave the other one up."""
+        self.pairs: dict[tuple[str, bytes], bytes] = {}
+        """Our inbound SPI of the Child SA that the peer receives on by an SPI, by end."""
+        self.carried: dict[int, set[str]] = {}
+        """Ends that could send to the other one on a Child SA, or what it replaced, by lineage."""
 
     # Every step
 
@@ -93,8 +103,13 @@ class Ledger:
                     self._install(record.end, output)
                 case sa.Remove():
                     self._remove(record.end, output)
+                case sa.Closed(reason=reason) if "does not answer" in reason:
+                    self.silent = True
                 case _:
                     pass
+        self._refused(record)
+        self._half_closed(record)
+        self._traffic(record)
 
     def _command(self, record: Record) -> None:
         match record.event:
@@ -154,6 +169,7 @@ class Ledger:
             return
         known[end, ike, number] = output.datagram
         if message.is_response:
+            self._ready(end, message)
             if (end, ike, number) not in self.accepted:
                 raise Violation("responses (Section 2.1)", f"{end} answers request {number}, which it never accepted")
         else:
@@ -163,12 +179,22 @@ class Ledger:
             if last is not None and (end, ike, last) not in self.answered:
                 raise Violation("window (Section 2.3)", f"{end} sent request {number} while {last} was unanswered")
             self.last_request[end, ike] = number
+            if (end, ike) in self.deleting:
+                raise Violation("the Delete is last (Section 1.4.1)", f"{end} sent request {number} after it")
+            if kind_of(message) is Kind.DELETE_IKE:
+                self.deleting.add((end, ike))
             if _rekeys(message) is not None:
                 self.asked[end, ike, number] = message
         self._fresh(end, message)
         iv = sealed.body[:_IV_OCTETS]
         if self.ivs.setdefault((end, ike, iv), output.datagram) != output.datagram:
             raise Violation("IVs (Section 3.14)", f"{end} used an IV twice under one key")
+
+    def _ready(self, end: str, response: Message) -> None:
+        """What a response says was created can receive already (7296-2.8-17)."""
+        for chosen in _chosen(response):
+            if (end, True, chosen.spi) not in self.halves:
+                raise Violation("ready to receive (Section 2.8)", f"{end} answers, and can't receive yet")
 
     def _unprotected(self, record: Record, message: Message) -> None:
         """An answer outside of any IKE SA: only where there is none (Sections 1.5, 2.21.4)."""
@@ -202,13 +228,48 @@ class Ledger:
             if (end, spi) in self.spent:
                 raise Violation("SPIs (Section 1.4.1)", f"{end} gives out SPI {spi.hex()} again")
             self.spent.add((end, spi))
+            self.pairs[end, child.spi_out] = spi
             self._descend(end, child)
         from_initiator = child.initiator is not inbound
         encryption = keys.encr_i if from_initiator else keys.encr_r
         integrity = keys.integ_i if from_initiator else keys.integ_r
         local, remote = child.local_ts, child.remote_ts
         source, destination = (remote, local) if inbound else (local, remote)
-        self.halves[end, inbound, spi] = Half(encryption, integrity, source, destination)
+        self.halves[end, inbound, spi] = Half(encryption, integrity, source, destination, child.transport)
+
+    def _refused(self, record: Record) -> None:
+        """A Child SA whose initiator does not like the answer is deleted, without ever being its own (1.3.1)."""
+        if any(type(output) is sa.Failed for output in record.outputs):
+            for output in record.outputs:
+                if type(output) is sa.Received and output.message.is_response:
+                    for chosen in _chosen(output.message):
+                        self.doomed.add(self.lineage.get((PEER[record.end], chosen.spi), -1))
+
+    def _half_closed(self, record: Record) -> None:
+        """What the peer deleted and this end still receives on is half closed: an operator is told (7296-1.4.1-13)."""
+        told = {output.spi for output in record.outputs if type(output) is sa.Audit}
+        for output in record.outputs:
+            if type(output) is sa.Received and not output.message.is_response:
+                for spi in deleted_spis(output.message):
+                    own = self.pairs.get((record.end, spi), b"")
+                    if (record.end, True, own) in self.halves and own not in told:
+                        raise Violation("half closed (Section 1.4.1)", f"{record.end} says nothing of {own.hex()}")
+
+    def _traffic(self, record: Record) -> None:
+        """Who could send on a Child SA once can do so until it is deleted, however often it is rekeyed."""
+        if self.closing or self.silent:
+            return
+        able: dict[int, set[str]] = {}
+        for (end, inbound, spi) in self.halves:
+            if not inbound and (PEER[end], True, spi) in self.halves:
+                number = self.lineage[PEER[end], spi]
+                able.setdefault(number, set()).add(end)
+        for number, ends in able.items():
+            self.carried.setdefault(number, set()).update(ends)
+        for number, ends in self.carried.items():
+            lost = ends - able.get(number, set()) if number not in self.doomed else set()
+            if lost:
+                raise Violation("traffic goes on (Section 2.8)", f"{sorted(lost)} can't send, step {record.number}")
 
     def _descend(self, end: str, child: ChildSa) -> None:
         other = self.lineage.get((PEER[end], child.spi_out))
@@ -284,7 +345,12 @@ class Ledger:
                 f"only at A: {_spis(pairs[A] - crossed)}; only at B: {_spis(crossed - pairs[A])}",
             )
         for (end, inbound, spi), half in self.halves.items():
-            if inbound and half != self.halves[PEER[end], False, spi]:
+            if not inbound:
+                continue
+            other = self.halves[PEER[end], False, spi]
+            if half.transport is not other.transport:
+                raise Violation("same mode (Section 1.3.1)", f"SA {spi.hex()} is in transport mode at one end only")
+            if half != other:
                 raise Violation("same keys (Section 2.17)", f"the ends of SA {spi.hex()} differ")
 
     def _installed_is_listed(self, pair: Pair, end: str) -> None:
@@ -317,6 +383,12 @@ def _rekeys(request: Message) -> tuple[Kind, bytes] | None:
     """What a request rekeys; None for another request, and for a response."""
     kind = Kind.LIVENESS if request.is_response else kind_of(request)
     return (kind, rekeyed_spi(request) or b"") if kind in (Kind.REKEY_CHILD, Kind.REKEY_IKE) else None
+
+
+def _chosen(response: Message) -> tuple[Proposal, ...]:
+    """The proposals for Child SAs in a response."""
+    offers = [payload.proposals for payload in response.payloads if type(payload) is SA]
+    return tuple(each for offer in offers for each in offer if each.protocol_id != ProtocolId.IKE)
 
 
 def _temporary(message: Message) -> bool:

@@ -1,6 +1,7 @@
 """Random walks: many schedules a second, each judged at every step and at rest."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
@@ -67,6 +68,19 @@ def both_starting(seed: int, watch: Watch) -> Pair:
 def limited(seed: int, watch: Watch) -> Pair:
     """Two ends, established, that allow two Child SAs."""
     return Pair(seed, settings=Settings(child_limit=2), watch=watch).establish()
+
+
+def modes(seed: int, watch: Watch) -> Pair:
+    """Two ends, established, whose policies of two Child SAs want transport or tunnel mode as it comes (1.3.1)."""
+    wanted = Random(seed)
+    connections = {}
+    for end in ENDS:
+        policy = connection(end)
+        children = tuple(
+            replace(child, mode=wanted.choice(("transport", "transport", "tunnel"))) for child in policy.children
+        )
+        connections[end] = replace(policy, children=children)
+    return Pair(seed, connections=connections, watch=watch).establish()
 
 
 def strangers(seed: int, watch: Watch) -> Pair:
