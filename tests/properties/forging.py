@@ -7,8 +7,8 @@ from ikeref_properties.network import ADDRESS, PEER, Flight, Pair
 from ikeref import sa, wire
 from ikeref.crypto import envelope
 from ikeref.crypto.free import FreeCrypto
-from ikeref.sa import IkeSa, Message, Output, Path
-from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Payload
+from ikeref.sa import IkeSa, Output, Path
+from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, Payload
 
 
 class Answered(NamedTuple):

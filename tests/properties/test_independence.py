@@ -4,6 +4,7 @@ An endpoint has an IKE SA with each of two peers, and both are driven in any ord
 the same, to the octet, as in a run in which nothing happens to the other one.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
@@ -123,10 +124,8 @@ class Star:
                 "liveness": sa.CheckLiveness(),
                 "delete IKE": sa.DeleteIke(),
             }
-            try:
+            with suppress(LocalProtocolError):
                 self.at_hub(who, self.hub.command(number, commands[act.what], self.now))
-            except LocalProtocolError:
-                pass
             return
 
     def wait(self, until: float) -> None:

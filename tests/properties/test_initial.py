@@ -158,7 +158,9 @@ def test_s2_6_1_the_rounds_that_are_stated() -> None:
 
 
 FORGED = st.one_of(
-    st.builds(lambda g: N(NotifyType.INVALID_KE_PAYLOAD, g.to_bytes(2, "big")), st.sampled_from((RIGHT, WRONG, 14, 99))),
+    st.builds(
+        lambda g: N(NotifyType.INVALID_KE_PAYLOAD, g.to_bytes(2, "big")), st.sampled_from((RIGHT, WRONG, 14, 99))
+    ),
     st.builds(lambda data: N(NotifyType.COOKIE, data), st.binary(min_size=1, max_size=64)),
     st.builds(lambda kind: N(kind), st.sampled_from((7, 14, 24, 5, 9999))),
 )

@@ -64,7 +64,9 @@ def _suites(function: str) -> bool:
 @cache
 def invariants() -> frozenset[str]:
     """The rules that the machines judge by: what `Violation` is raised with."""
-    return _raised("Violation", files("ikeref_properties.machines").joinpath("invariants.py").read_text("utf-8"))
+    folder = files("ikeref_properties.machines")
+    texts = [folder.joinpath(name).read_text("utf-8") for name in ("invariants.py", "walk.py")]
+    return frozenset().union(*(_raised("Violation", text) for text in texts))
 
 
 @cache

@@ -59,8 +59,8 @@ class Ledger:
         """IKE SAs that an end has asked to delete."""
         self.answered: set[tuple[str, IkeName, int]] = set()
         """Requests of an end whose response it has accepted."""
-        self.accepted: set[tuple[str, IkeName, int]] = set()
-        """Requests of the peer that an end has accepted."""
+        self.accepted: dict[tuple[str, IkeName, int], int] = {}
+        """Requests of the peer that an end has accepted, and their exchange types."""
         self.nonces: dict[bytes, tuple[object, ...]] = {}
         self.publics: dict[bytes, tuple[object, ...]] = {}
         self.ivs: dict[tuple[str, IkeName, bytes], bytes] = {}
@@ -127,7 +127,7 @@ class Ledger:
         if not message.is_response:
             if (end, ike, number) in self.accepted:
                 raise Violation("message IDs (Section 2.2)", f"{end} accepted request {number} twice")
-            self.accepted.add((end, ike, number))
+            self.accepted[end, ike, number] = message.exchange_type
             return
         if (end, ike, number) not in self.requests:
             raise Violation("responses (Section 2.1)", f"{end} accepted a response to request {number}, never sent")
@@ -172,6 +172,8 @@ class Ledger:
             self._ready(end, message)
             if (end, ike, number) not in self.accepted:
                 raise Violation("responses (Section 2.1)", f"{end} answers request {number}, which it never accepted")
+            if self.accepted[end, ike, number] != message.exchange_type:
+                raise Violation("responses (Section 2.1)", f"{end} answers request {number} by another exchange")
         else:
             last = self.last_request.get((end, ike))
             if last is not None and number != last + 1:
@@ -235,7 +237,13 @@ class Ledger:
         integrity = keys.integ_i if from_initiator else keys.integ_r
         local, remote = child.local_ts, child.remote_ts
         source, destination = (remote, local) if inbound else (local, remote)
-        self.halves[end, inbound, spi] = Half(encryption, integrity, source, destination, child.transport)
+        half = Half(encryption, integrity, source, destination, child.transport)
+        other = self.halves.get((PEER[end], not inbound, spi), half)
+        if half.transport is not other.transport:
+            raise Violation("same mode (Section 1.3.1)", f"SA {spi.hex()} is in transport mode at one end only")
+        if half != other:
+            raise Violation("same keys (Section 2.17)", f"the ends of SA {spi.hex()} differ")
+        self.halves[end, inbound, spi] = half
 
     def _refused(self, record: Record) -> None:
         """A Child SA whose initiator does not like the answer is deleted, without ever being its own (1.3.1)."""
@@ -260,7 +268,7 @@ class Ledger:
         if self.closing or self.silent:
             return
         able: dict[int, set[str]] = {}
-        for (end, inbound, spi) in self.halves:
+        for end, inbound, spi in self.halves:
             if not inbound and (PEER[end], True, spi) in self.halves:
                 number = self.lineage[PEER[end], spi]
                 able.setdefault(number, set()).add(end)
@@ -344,14 +352,6 @@ class Ledger:
                 "paired Child SAs (Section 1.4.1)",
                 f"only at A: {_spis(pairs[A] - crossed)}; only at B: {_spis(crossed - pairs[A])}",
             )
-        for (end, inbound, spi), half in self.halves.items():
-            if not inbound:
-                continue
-            other = self.halves[PEER[end], False, spi]
-            if half.transport is not other.transport:
-                raise Violation("same mode (Section 1.3.1)", f"SA {spi.hex()} is in transport mode at one end only")
-            if half != other:
-                raise Violation("same keys (Section 2.17)", f"the ends of SA {spi.hex()} differ")
 
     def _installed_is_listed(self, pair: Pair, end: str) -> None:
         installed = {(inbound, spi) for owner, inbound, spi in self.halves if owner == end}

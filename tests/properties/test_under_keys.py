@@ -1,0 +1,197 @@
+"""What a peer with the right keys may send and must not achieve (Sections 1, 1.2, 1.3, 2.18, 2.21.2, 2.21.3)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ikeref_properties.network import ENDS, PEER, A, B, Pair
+
+from ikeref import sa, wire
+from ikeref.registry import ExchangeType, KeGroup, NotifyType, ProtocolId, TransformType
+from ikeref.sa import Phase
+from ikeref.wire import KE, SA, D, IDi, N, Nonce, Payload, Proposal, Transform, TSi, TSr, Unknown
+from tests.properties.forging import arrive, request, respond, sealed
+
+SEARCH = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+MADE = {sa.Established, sa.Install, sa.InitialContact}
+"""Outputs that only an authenticated peer may cause."""
+_STATION = Pair(1)
+_STATION.initiate(A)
+_STATION.deliver(_STATION.flying[0])
+OFFER = next(p for p in _STATION.past[0].message.payloads if type(p) is SA)  # type: ignore[union-attr]
+TS = _STATION.connections[A].children[0]
+ESP = SA((TS.proposals[0]._replace(number=1, spi=b"\0\0\x20\1"),))
+IKE = SA((OFFER.proposals[0]._replace(number=1, spi=b"8 octets"),))
+PAYLOADS: tuple[Payload, ...] = (
+    ESP,
+    IKE,
+    Nonce(bytes(range(32))),
+    KE(KeGroup.CURVE25519, KeGroup.CURVE25519.to_bytes(2, "big") + b"public"),
+    TSi(TS.local_ts),
+    TSr(TS.remote_ts),
+    D(ProtocolId.IKE, 0, ()),
+    D(ProtocolId.ESP, 4, (b"\0\0\x20\1",)),
+    N(NotifyType.REKEY_SA, b"", ProtocolId.ESP, b"\0\0\x20\1"),
+    N(NotifyType.INITIAL_CONTACT),
+    N(NotifyType.AUTHENTICATION_FAILED),
+    IDi(2, b"a.example"),
+)
+EXCHANGES = (34, 35, 36, 37, 43, 99)
+
+
+def before_auth() -> Pair:
+    """IKE_SA_INIT is over, and A's IKE_AUTH request is in flight."""
+    pair = Pair(1)
+    pair.initiate(A)
+    pair.deliver(pair.flying[0])
+    pair.deliver(pair.flying[0])
+    return pair
+
+
+@SEARCH
+@given(
+    st.sampled_from(ENDS),
+    st.lists(
+        st.tuples(
+            st.sampled_from(EXCHANGES),
+            st.lists(st.sampled_from(PAYLOADS), max_size=6, unique=True),
+            st.integers(0, 2),
+            st.booleans(),
+        ),
+        max_size=4,
+    ),
+)
+def test_s1_2_nothing_but_auth_authenticates(end: str, forged: list[tuple[int, list[Payload], int, bool]]) -> None:
+    """Whoever has the keys of IKE_SA_INIT and no secret sends what it likes; AUTH is never among it."""
+    pair = before_auth()
+    peer = PEER[end]
+    ike = pair.ikes(peer)[-1]
+    for exchange, payloads, number, response in forged:
+        if not pair.sessions(end):
+            break
+        answered = arrive(pair, end, sealed(ike, exchange, tuple(payloads), number, response=response))
+        assert not answered.kinds() & MADE
+        assert all(
+            each.phase in (Phase.HALF_OPEN, Phase.AUTH_SENT, Phase.DELETING, Phase.CLOSED)
+            for each in (each for session in pair.sessions(end) for each in session.ikes)
+        )
+        assert not pair.children(end)
+        assert all(session.peer is None for session in pair.sessions(end))
+
+
+def test_s1_2_the_same_place_with_the_true_message_is_established() -> None:
+    pair = before_auth()
+    assert sa.Established in {type(output) for output in pair.deliver(pair.flying[0]).outputs}
+
+
+# An IKE SA is not rekeyed without a key exchange (Section 2.18)
+
+
+def without(proposal: Proposal, kind: int, *instead: Transform) -> Proposal:
+    kept = tuple(each for each in proposal.transforms if each.type != kind)
+    return proposal._replace(transforms=kept + instead)
+
+
+NO_GROUP = Transform(TransformType.KE, KeGroup.NONE)
+WITH_KE = IKE.proposals[0]
+PUBLIC = next(payload for payload in PAYLOADS if type(payload) is KE)
+NI = next(payload for payload in PAYLOADS if type(payload) is Nonce)
+GROUPLESS = (
+    (SA((without(WITH_KE, TransformType.KE),)), NI),
+    (SA((without(WITH_KE, TransformType.KE),)), NI, PUBLIC),
+    (SA((without(WITH_KE, TransformType.KE, NO_GROUP),)), NI),
+    (SA((without(WITH_KE, TransformType.KE, NO_GROUP),)), NI, KE(KeGroup.NONE, b"")),
+    (IKE, NI),
+)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("payloads", GROUPLESS, ids=range(5))
+def test_s2_18_a_rekey_of_the_ike_sa_without_key_exchange_is_refused(end: str, payloads: tuple[Payload, ...]) -> None:
+    pair = Pair(2).establish()
+    answered = request(pair, end, ExchangeType.CREATE_CHILD_SA, payloads)
+    assert not answered.kinds() & {sa.NewKeys, sa.Established}
+    (answer,) = answered.messages
+    assert any(type(payload) is N and payload.type < 16384 for payload in answer.payloads)
+    assert len(pair.ikes(end)) <= 1
+
+
+def test_s2_18_the_same_with_key_exchange_is_accepted() -> None:
+    pair = Pair(2).establish()
+    assert sa.NewKeys in request(pair, B, ExchangeType.CREATE_CHILD_SA, (IKE, NI, PUBLIC)).kinds()
+
+
+@pytest.mark.parametrize("chosen", [without(WITH_KE, TransformType.KE), without(WITH_KE, TransformType.KE, NO_GROUP)])
+def test_s2_18_a_rekey_that_is_answered_without_key_exchange_makes_no_ike_sa(chosen: Proposal) -> None:
+    pair = Pair(2).establish()
+    pair.command(A, sa.RekeyIke())
+    number = pair.flying[0].message.message_id  # type: ignore[union-attr]
+    answered = respond(pair, A, ExchangeType.CREATE_CHILD_SA, (SA((chosen,)), NI), number)
+    assert not answered.kinds() & {sa.NewKeys, sa.Established}
+
+
+# Refusals that change nothing (Section 1.3)
+
+
+REFUSALS = (NotifyType.NO_ADDITIONAL_SAS, NotifyType.NO_PROPOSAL_CHOSEN, NotifyType.TS_UNACCEPTABLE, 9999)
+
+
+@SEARCH
+@given(
+    st.sampled_from(ENDS),
+    st.sampled_from(("create", "rekey child", "rekey IKE")),
+    st.sampled_from(REFUSALS),
+    st.lists(st.sampled_from(PAYLOADS[:6]), max_size=4, unique=True),
+)
+def test_s1_3_a_refusal_changes_no_sa(end: str, what: str, why: int, besides: list[Payload]) -> None:
+    """NO_ADDITIONAL_SAS and the like, whatever stands beside it, leave IKE SA and Child SAs as they were."""
+    pair = Pair(3).establish()
+    (before,) = pair.children(end)
+    commands: dict[str, sa.Command] = {
+        "create": sa.CreateChild("web"),
+        "rekey child": sa.RekeyChild(before.spi_in),
+        "rekey IKE": sa.RekeyIke(),
+    }
+    ikes = [(ike.spi_i, ike.spi_r, ike.phase) for ike in pair.ikes(end)]
+    pair.command(end, commands[what])
+    asked = pair.flying[0].message
+    assert asked is not None
+    answered = respond(pair, end, ExchangeType.CREATE_CHILD_SA, (*besides, N(why)), asked.message_id)
+    assert sa.Failed in answered.kinds()
+    assert not answered.kinds() & {sa.Install, sa.Remove, sa.Closed, sa.NewKeys, sa.Transmit}
+    assert [(ike.spi_i, ike.spi_r, ike.phase) for ike in pair.ikes(end)] == ikes
+    assert [child._replace(rekey_at=0.0) for child in pair.children(end)] == [before._replace(rekey_at=0.0)]
+
+
+# What is malformed under the keys (Section 2.21.3)
+
+
+def broken(payload: Payload, cut: int) -> Unknown:
+    """A payload that ends too early, so that it is malformed; of a type that is known."""
+    octets = wire.encode_payloads((payload,))[4:]
+    return Unknown(wire.payload_type(payload), octets[: cut % max(1, len(octets))])
+
+
+@SEARCH
+@given(
+    st.sampled_from(ENDS),
+    st.sampled_from((sa.CheckLiveness(), sa.RekeyIke())),
+    st.sampled_from((ESP, TSi(TS.local_ts), PAYLOADS[7])),
+    st.integers(0, 200),
+)
+def test_s2_21_3_a_malformed_request_ends_the_ike_sa_at_both_ends(
+    end: str, command: sa.Command, payload: Payload, cut: int
+) -> None:
+    """The peer's own request goes out malformed, under the right keys."""
+    pair = Pair(4).establish()
+    peer = PEER[end]
+    ike = pair.ikes(peer)[-1]
+    pair.command(peer, command)
+    asked = pair.flying.pop().message
+    assert asked is not None
+    answered = arrive(pair, end, sealed(ike, asked.exchange_type, (broken(payload, cut),), asked.message_id))
+    assert [[p.type for p in m.payloads if type(p) is N] for m in answered.messages] == [[NotifyType.INVALID_SYNTAX]]
+    assert not pair.ikes(end)
+    assert not pair.children(end)
+    pair.deliver_all()
+    assert not pair.ikes(peer)
+    assert not pair.children(peer)
