@@ -98,7 +98,7 @@ def answer(found: Found, *, brief: bool = False, full: bool = False) -> Renderab
     if found.asked is not None:
         parts += [_rules((found.asked,)), Text()]
     for row in found.rows:
-        parts += [_headline(row)] if brief else [_headline(row), _card(row, full), Text()]
+        parts += [headline(row)] if brief else [headline(row), card(row, full), Text()]
     if brief and found.rows:
         parts.append(Text())
     if not brief and (words := _glossary(found.rows)):
@@ -121,7 +121,7 @@ def _title(found: Found) -> Text:
     return Text.assemble((found.title, "bold cyan"), (f"  {count}", DIM))
 
 
-def _headline(row: Row) -> Table:
+def headline(row: Row) -> Table:
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(ratio=1, overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
@@ -138,7 +138,7 @@ def _level(row: Row) -> Text:
     return Text(f"{row.level:>9}", LEVEL_STYLES.get(row.level, ""))
 
 
-def _card(row: Row, full: bool) -> RenderableType:
+def card(row: Row, full: bool) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style=DIM, no_wrap=True, width=6)
     grid.add_column(overflow="fold")

@@ -59,12 +59,13 @@ class Action(NamedTuple):
 
 class Found(NamedTuple):
     """What the search found: numbers, and the schedule to the first quiescent state in which Child SAs are not in
-    pairs."""
+    pairs, with that state."""
 
     states: int
     transitions: int
     rows: frozenset[str]
     violation: tuple[Action, ...]
+    last: World | None = None
 
 
 def start(left: tuple[int, int]) -> World:
@@ -240,7 +241,7 @@ def search(
                 continue
             parents[after] = (world, action)
             if quiescent(after) and not agreed(after):
-                return Found(len(parents), transitions, frozenset(taken), _schedule(parents, after))
+                return Found(len(parents), transitions, frozenset(taken), _schedule(parents, after), after)
             queue.append(after)
     return Found(len(parents), transitions, frozenset(taken), ())
 

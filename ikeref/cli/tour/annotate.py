@@ -7,9 +7,11 @@ here moments become its records, and its verdicts something to print.
 from dataclasses import fields
 from typing import NamedTuple
 
+from ikeref_model.endpoint_state import Endpoint
 from ikeref_model.events import Change, Command, Input, Observation, Request, Response, Sent, Timer
 from ikeref_model.rows import Row
 from ikeref_properties import network
+from ikeref_properties.closest import fitting
 from ikeref_properties.refinement import Observer, Verdict
 
 from ikeref import sa
@@ -64,8 +66,9 @@ def annotate(trace: Trace, rows: tuple[Row, ...] | None = None) -> tuple[Annotat
 
 
 def _judge(observer: Observer, index: int, moment: Moment, trace: Trace) -> Annotation:
+    states = observer.monitor.states
     try:
-        return _annotation(observer.observe(record(index, moment, trace)))
+        return _annotation(observer.observe(record(index, moment, trace)), states)
     except (AssertionError, KeyError, LookupError, ValueError) as error:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         return Annotation(False, "", (), "The step can't be put into the model's words", (what,))
@@ -94,7 +97,7 @@ def _event(moment: Moment, trace: Trace) -> network.Event:
             return command
 
 
-def _annotation(verdict: Verdict) -> Annotation:
+def _annotation(verdict: Verdict, states: frozenset[Endpoint]) -> Annotation:
     rows: list[RowText] = []
     for match in verdict.rows:
         row = RowText(match.row.name, match.row.section, match.row.level)
@@ -105,8 +108,12 @@ def _annotation(verdict: Verdict) -> Annotation:
         return Annotation(True, event, tuple(rows))
     _, *candidates = verdict.explanation.splitlines()
     reason = f"No row allows this step: {event}" + _doing(verdict.observations)
-    # A row that fits but for what the end did is closer than one whose condition does not hold.
-    details = sorted((line.strip() for line in candidates), key=lambda line: ": it needs " in line)
+    # A row whose situation is the one at hand is closer than one whose is not.
+    fits = frozenset[str]().union(*(fitting(states, each) for each in verdict.observations))
+    details = sorted(
+        (line.strip() for line in candidates),
+        key=lambda line: (line.partition(" ")[0] not in fits, ": it needs " in line),
+    )
     return Annotation(False, event, tuple(rows), reason, tuple(details))
 
 

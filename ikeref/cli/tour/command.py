@@ -1,5 +1,6 @@
 """`ikeref tour`."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from ikeref.cli.tour.life import STAGES, Options
 from ikeref.cli.tour.page import page
 from ikeref.cli.tour.picture import svg as draw
 from ikeref.cli.tour.proved import Recheck
-from ikeref.cli.tour.report import closing, run
+from ikeref.cli.tour.report import Report, closing, run
 from ikeref.cli.tour.table import table
 from ikeref.net.disturb import Profile
 
@@ -41,14 +42,26 @@ def tour(
         list[int] | None, Option(min=1, max=len(STAGES), metavar="N", help="Show this stage alone; may be repeated.")
     ] = None,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print the verdicts only.")] = False,
+    break_: Annotated[
+        str | None,
+        Option("--break", metavar="RULE", help="Break a rule (the name of a row, or one of `list`): show what falls."),
+    ] = None,
 ) -> None:
     """Run the whole life of an IKE SA and judge it.
 
     Two endpoints talk over loopback UDP: IKE_SA_INIT, IKE_AUTH, a second Child SA, a Child SA rekey, an IKE SA rekey,
     liveness, deletes. Each message is shown with its payloads, each step with the rows of the model that allow it.
 
-    Exit code: 0 if nothing is violated, 1 if something is, 2 if the tour could not run.
+    With --break no UDP is needed: the model is searched for the shortest run in which something falls, and two real
+    endpoints with the same fault run it.
+
+    Exit code: 0 if nothing is violated, 1 if something is (as it should be with --break), 2 if the tour could not run.
     """
+    if break_ is not None:
+        if drop or duplicate or reorder or nat or stage or pcap is not None:
+            stop("--break has a schedule of its own: leave --drop, --duplicate, --reorder, --nat, --stage, --pcap out")
+        _broken(break_, {html: page, json: as_json})
+        return
     profile = Profile(seed, drop=drop / 100, duplicate=duplicate / 100, reorder=REORDERED if reorder else 0.0)
     console = Console(highlight=False)
     files = None
@@ -78,3 +91,20 @@ def tour(
             console.print(f"Written: {target}", soft_wrap=True)
     if not report.good:
         raise typer.Exit(1)
+
+
+def _broken(rule: str, targets: dict[Path | None, Callable[[Report], str]]) -> None:
+    """The tour with a rule broken."""
+    from ikeref.cli.tour.breaking.command import FALLEN, broken
+
+    console = Console(highlight=False)
+    report = broken(rule, console)
+    for target, text in targets.items():
+        if target is None:
+            continue
+        if report is None:
+            stop(f"no run of the code shows this, so there is nothing to write to {target}")
+        with writing(target):
+            target.write_text(text(report), encoding="utf-8")
+        console.print(f"Written: {target}", soft_wrap=True)
+    raise typer.Exit(FALLEN)

@@ -30,7 +30,9 @@ STYLES = {
 MARKS = {"command": "▸ ", "timer": "◷ ", "arrival": "", "sa": "", "audit": "", "failed": "✗ "}
 
 
-def ladder(chapters: tuple[Chapter, ...], names: dict[Side, str], console: Console) -> RenderableType:
+def ladder(
+    chapters: tuple[Chapter, ...], names: dict[Side, str], console: Console, *, headings: bool = True
+) -> RenderableType:
     """All chapters; `names` stand at the heads of the lifelines."""
     width = max(NARROWEST, min(console.width, WIDEST))
     parts: list[RenderableType] = []
@@ -41,7 +43,8 @@ def ladder(chapters: tuple[Chapter, ...], names: dict[Side, str], console: Conso
             (f"  {stage.summary}", ""),
             (f"  Section {stage.section}", "bright_black"),
         )
-        parts += [Text(), Rule(title, align="left", style="bright_black"), *_heads(names, width)]
+        parts += [Text(), Rule(title, align="left", style="bright_black")] if headings else [Text()]
+        parts += _heads(names, width)
         drawing = _Drawing(width)
         for item in chapter.items:
             parts += drawing.draw(item)

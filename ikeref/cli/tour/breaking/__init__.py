@@ -1,0 +1,1 @@
+"""`ikeref tour --break`: one rule is broken, in the rows and in the code, and what falls is shown."""
