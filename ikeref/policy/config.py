@@ -151,6 +151,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "initial_rounds": (2, 100),
     "retry_seconds": (0.01, 3600),
     "retry_tries": (0, 1000),
+    "window_size": (1, 1000),
     "nonce_octets": (16, 256),
 }
 """Lowest and highest value; every other setting may be from 0 to a year."""

@@ -106,6 +106,8 @@ class Settings:
     """Attempts after TEMPORARY_FAILURE before the IKE SA is given up (Section 2.25)."""
     closed_linger_seconds: float = 30.0
     """How long a closed IKE SA still answers the peer's retransmissions of its last requests (Section 2.1)."""
+    window_size: int = 1
+    """Requests of a peer that are taken at once; above 1 it is told by SET_WINDOW_SIZE (Section 2.3)."""
     nonce_octets: int = 32
     """Length of our nonces: 16 to 256, and at least half the key size of the PRF (Section 2.10)."""
 

@@ -24,6 +24,7 @@ from ikeref.sa.outputs import (
 from ikeref.sa.step import Datagram, Input, Tick, abandon, step
 from ikeref.sa.timers import deadline
 from ikeref.sa.values import (
+    AnnounceWindow,
     CheckLiveness,
     ChildSa,
     ChildState,
@@ -40,6 +41,7 @@ from ikeref.sa.values import (
 )
 
 __all__ = [
+    "AnnounceWindow",
     "Audit",
     "CheckLiveness",
     "ChildSa",

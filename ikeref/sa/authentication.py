@@ -10,7 +10,7 @@ from ikeref.policy.credentials import Secret, TrustAnchors
 from ikeref.policy.identities import Identity
 from ikeref.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, name
 from ikeref.sa import child
-from ikeref.sa.compose import first_error, maybe, notification, one
+from ikeref.sa.compose import first_error, maybe, notification, one, window_size
 from ikeref.sa.outputs import Established, InitialContact
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report
@@ -135,8 +135,10 @@ def start(turn: Turn, ike: IkeSa) -> None:
         *certificate_requests(connection),
         *identity[1:],
         *_initial_contact(turn, connection.remote_id),
+        *window_size(turn.env.settings.window_size),
         *offer,
     )
+    ike = ike._replace(window=turn.env.settings.window_size)
     turn.request(ike, ExchangeType.IKE_AUTH, payloads, intent)
 
 
@@ -226,8 +228,9 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     turn.authenticated(identity)
     local = turn.connection.local_id
     # Reply
-    proof = (IDr(local.id_type, local.data), *proof, *_initial_contact(turn, identity))
-    ike = _established(turn, ike, identity)
+    size = turn.env.settings.window_size
+    proof = (IDr(local.id_type, local.data), *proof, *_initial_contact(turn, identity), *window_size(size))
+    ike = _established(turn, ike._replace(window=size), identity)
     _heed_initial_contact(turn, identity, payloads)
     if maybe(payloads, SA, "1.2") is None:
         return Reply(proof)

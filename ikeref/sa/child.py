@@ -29,7 +29,6 @@ from ikeref.sa.values import (
     Crossing,
     DeleteChild,
     Handshake,
-    IkeRequest,
     IkeSa,
     Phase,
     RekeyChild,
@@ -396,20 +395,20 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     key_exchange = maybe(payloads, KE, "1.3.1")
     rekey = notification(payloads, NotifyType.REKEY_SA)
     # Check
-    outstanding = ike.outstanding.intent if ike.outstanding is not None else None
-    if isinstance(outstanding, IkeRequest):
+    if ike.rekey is not None:
         # 7296-2.25.2-06
         raise TemporaryFailure("the IKE SA is being rekeyed", section="2.25.2")
     old = turn.child_by_peer(rekey.protocol_id, rekey.spi) if rekey is not None else None
     if rekey is not None and old is None:
-        if isinstance(outstanding, ChildRequest):
+        if any(isinstance(exchange.intent, ChildRequest) for exchange in ike.outstanding):
             raise TemporaryFailure("the Child SA may be the one that is being created", section="2.25")
         # 7296-2.25.1-04, 7296-2.25-08
         return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
     if ike.phase is not Phase.ESTABLISHED:
         raise TemporaryFailure("the IKE SA is being closed", section="2.25")
     if old is not None:
-        crossed = isinstance(outstanding, ChildRequest) and outstanding.crossing is not None
+        ours = ike.rekey_of(old.spi_in)
+        crossed = ours is not None and isinstance(ours.intent, ChildRequest) and ours.intent.crossing is not None
         if old.state in (ChildState.DELETING, ChildState.REPLACED) or (old.state is ChildState.REKEYING and crossed):
             # 7296-2.25.1-01
             raise TemporaryFailure("the Child SA is being closed", section="2.25.1")
@@ -441,10 +440,10 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
 def _note_rekey(turn: Turn, ike: IkeSa, old: ChildSa, peer_spi: bytes, nonces: tuple[bytes, bytes]) -> None:
     """The peer's rekey succeeded. If ours is under way, remember that they crossed (7296-2.25.1-02, 7296-2.25.1-03)."""
     made = turn.children[-1]
-    exchange = ike.outstanding
+    exchange = ike.rekey_of(old.spi_in)
     if exchange is not None and isinstance(exchange.intent, ChildRequest) and old.state is ChildState.REKEYING:
         crossing = Crossing(nonces, made.spi_in, (peer_spi, made.spi_in))
-        turn.put(ike._replace(outstanding=exchange._replace(intent=exchange.intent._replace(crossing=crossing))))
+        turn.amend(ike, exchange, exchange._replace(intent=exchange.intent._replace(crossing=crossing)))
     else:
         turn.put_child(old._replace(state=ChildState.REPLACED))
 

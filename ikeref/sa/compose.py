@@ -36,6 +36,11 @@ def notification(payloads: tuple[Payload, ...], notify: int) -> N | None:
     return None
 
 
+def window_size(size: int) -> tuple[Payload, ...]:
+    """N(SET_WINDOW_SIZE) with how many requests we take at once; of 1 there is nothing to say (7296-2.3-02)."""
+    return (N(NotifyType.SET_WINDOW_SIZE, size.to_bytes(4, "big")),) if size > 1 else ()
+
+
 def first_error(payloads: tuple[Payload, ...]) -> N | None:
     """The first error notification: any type below 16384, known or not, fails the request (7296-3.10.1-01)."""
     for payload in payloads:

@@ -3,8 +3,10 @@
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
 from ikeref.sa import rekey
 from ikeref.sa.authentication import Reply, is_report
+from ikeref.sa.compose import window_size
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
+    AnnounceWindow,
     CheckLiveness,
     ChildRequest,
     ChildSa,
@@ -24,7 +26,7 @@ _FIRST_AFTER_AUTH = 2
 # Initiator
 
 
-def start(turn: Turn, ike: IkeSa, command: DeleteChild | DeleteIke | CheckLiveness | Report) -> None:
+def start(turn: Turn, ike: IkeSa, command: DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow) -> None:
     """Send INFORMATIONAL."""
     match command:
         case DeleteChild():
@@ -41,6 +43,10 @@ def start(turn: Turn, ike: IkeSa, command: DeleteChild | DeleteIke | CheckLivene
             turn.request(ike, ExchangeType.INFORMATIONAL, (), Informational(command))
         case Report():
             turn.request(ike, ExchangeType.INFORMATIONAL, (N(command.notify),), Informational(command))
+        case AnnounceWindow():
+            size = turn.env.settings.window_size
+            ike = ike._replace(window=max(ike.window, size))
+            turn.request(ike, ExchangeType.INFORMATIONAL, window_size(size), Informational(command))
 
 
 def _start_delete(turn: Turn, ike: IkeSa, command: DeleteChild) -> None:
@@ -72,7 +78,7 @@ def receive_response(turn: Turn, ike: IkeSa, intent: Informational) -> None:
             turn.close(ike, "deleted by this end")
         case Report(notify=notify):
             turn.close(ike, f"authentication of the responder failed: {name(NotifyType, notify)}")
-        case CheckLiveness():
+        case CheckLiveness() | AnnounceWindow():
             pass
 
 
@@ -111,7 +117,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
 def _condemn(turn: Turn, ike_spi: bytes, spi: bytes) -> None:
     """Remember a Delete for a Child SA that the peer may have just created for us, its answer still on the way."""
     ike = turn.ike(ike_spi)
-    exchange = ike.outstanding if ike is not None else None
-    if ike is not None and exchange is not None and isinstance(exchange.intent, ChildRequest):
-        intent = exchange.intent._replace(condemned=(*exchange.intent.condemned, spi))
-        turn.put(ike._replace(outstanding=exchange._replace(intent=intent)))
+    for exchange in ike.outstanding if ike is not None else ():
+        if ike is not None and isinstance(exchange.intent, ChildRequest):
+            intent = exchange.intent._replace(condemned=(*exchange.intent.condemned, spi))
+            ike = turn.amend(ike, exchange, exchange._replace(intent=intent))

@@ -38,8 +38,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
         private, public = env.crypto.generate(group, env.random)
         key_exchange = KE(group, public)
     else:
-        assert ike.outstanding is not None
-        key_exchange = one(ike.outstanding.message.payloads, KE, "1.2")
+        key_exchange = one(ike.outstanding[0].message.payloads, KE, "1.2")
     cookie: tuple[Payload, ...] = (N(NotifyType.COOKIE, handshake.cookie),) if handshake.cookie else ()
     payloads = (
         *cookie,
@@ -52,7 +51,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)
     handshake = handshake._replace(group=group, private=private, init_request=datagram, rounds=handshake.rounds + 1)
-    turn.send_request(ike._replace(handshake=handshake), message, datagram, Initial())
+    turn.send_request(ike._replace(handshake=handshake, outstanding=()), message, datagram, Initial())
 
 
 def _numbered(offer: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
@@ -68,7 +67,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, datagram: bytes, 
     Nothing in it is authenticated: what does not help is ignored and waiting goes on (7296-2.21.1-02).
     """
     # Check
-    if ike.phase is not Phase.INIT_SENT or message.message_id != 0 or ike.outstanding is None or ike.handshake is None:
+    if ike.phase is not Phase.INIT_SENT or message.message_id != 0 or not ike.outstanding or ike.handshake is None:
         raise Dropped("no IKE_SA_INIT of ours is waiting for this", section="2.1")
     handshake = ike.handshake
     payloads = message.payloads
@@ -140,7 +139,7 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
         path=_encapsulated(ike.path, turn.connection) if moves else ike.path,
         suite=suite,
         keys=keys,
-        outstanding=None,
+        outstanding=(),
         handshake=handshake,
         nat_local=local,
         nat_remote=remote,

@@ -10,6 +10,7 @@ from ikeref.sa.outputs import Established, Failed
 from ikeref.sa.retry import try_again
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
+    AnnounceWindow,
     ChildRequest,
     Crossing,
     DeleteChild,
@@ -17,6 +18,7 @@ from ikeref.sa.values import (
     IkeRequest,
     IkeSa,
     Informational,
+    Intent,
     Phase,
     RekeyIke,
 )
@@ -91,16 +93,14 @@ def _failed(turn: Turn, ike: IkeSa, intent: IkeRequest, error: N) -> None:
 def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     """Answer the peer's rekey. Raises RemoteProtocolError where it is refused."""
     # Check
-    exchange = ike.outstanding
-    intent = exchange.intent if exchange is not None else None
     if ike.phase is not Phase.ESTABLISHED:
         # 7296-2.25.2-03, 7296-2.8.2-03
         raise TemporaryFailure("the IKE SA is being rekeyed or closed", section="2.25.2")
-    if isinstance(intent, ChildRequest) or (
-        isinstance(intent, Informational) and isinstance(intent.command, DeleteChild)
-    ):
+    if any(_concerns_child(exchange.intent) for exchange in ike.outstanding):
         # 7296-2.25.1-08
         raise TemporaryFailure("a Child SA is being created, rekeyed or closed", section="2.25.1")
+    exchange = ike.rekey
+    intent = exchange.intent if exchange is not None else None
     if isinstance(intent, IkeRequest) and intent.crossing is not None:
         raise TemporaryFailure("the IKE SA has been rekeyed", section="2.25.2")
     # Parse
@@ -127,12 +127,18 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     if exchange is not None and isinstance(intent, IkeRequest):
         # 7296-2.25.2-01, 7296-2.25.2-02
         crossing = Crossing((nonce, own), made.spi, (spi_i, spi_r))
-        turn.put(ike._replace(outstanding=exchange._replace(intent=intent._replace(crossing=crossing))))
+        turn.amend(ike, exchange, exchange._replace(intent=intent._replace(crossing=crossing)))
         turn.put(made._replace(phase=Phase.CANDIDATE))
     else:
         _inherit(turn, ike, made)
     # Reply
     return (SA((chosen._replace(spi=spi_r),)), Nonce(own), KE(suite.group, public))
+
+
+def _concerns_child(intent: Intent) -> bool:
+    return isinstance(intent, ChildRequest) or (
+        isinstance(intent, Informational) and isinstance(intent.command, DeleteChild)
+    )
 
 
 def _offered_spi(offer: tuple[Proposal, ...], chosen: Proposal) -> bytes:
@@ -183,7 +189,9 @@ def _inherit(turn: Turn, old: IkeSa, heir: IkeSa, *, delete: bool = False) -> No
     """
     old = turn.ike(old.spi) or old
     waiting = tuple(command for command in old.queue if not isinstance(command, RekeyIke))
-    turn.put(heir._replace(phase=Phase.ESTABLISHED, queue=(*heir.queue, *waiting)))
+    # The window of the heir is 1 until it is told otherwise (7296-2.3-14).
+    announcing = (AnnounceWindow(),) if turn.env.settings.window_size > 1 else ()
+    turn.put(heir._replace(phase=Phase.ESTABLISHED, queue=(*heir.queue, *announcing, *waiting)))
     expires = 0.0 if delete else turn.now + turn.patience
     queue = (DeleteIke(),) if delete else ()
     turn.put(old._replace(phase=Phase.REKEYED, succeeded=True, queue=queue, expires=expires))
@@ -203,7 +211,7 @@ def _yield(turn: Turn, old: IkeSa, theirs: IkeSa | None) -> None:
 
 def promote_candidate(turn: Turn, old: IkeSa) -> None:
     """The old IKE SA goes before our own rekey was answered: the peer's successor inherits (7296-2.8.2-04)."""
-    intent = old.outstanding.intent if old.outstanding is not None else None
+    intent = old.rekey.intent if old.rekey is not None else None
     if isinstance(intent, IkeRequest) and intent.crossing is not None:
         candidate = turn.ike(intent.crossing.spi)
         if candidate is not None and candidate.phase is Phase.CANDIDATE:

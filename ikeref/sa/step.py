@@ -17,6 +17,7 @@ from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Failed, Received, Step
 from ikeref.sa.turn import Turn, waits
 from ikeref.sa.values import (
+    AnnounceWindow,
     Authentication,
     CheckLiveness,
     ChildRequest,
@@ -138,9 +139,10 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
             header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
         )
     # Check
-    position = window.request_position(header.message_id, ike.expected)
-    if position is window.Position.AGAIN and ike.answer is not None:
-        turn.replay(message, ike.answer, what.path)
+    position = window.request_position(header.message_id, ike.expected, ike.window, ike.answered)
+    if position is window.Position.AGAIN:
+        answer = ike.answers[ike.answered.index(header.message_id)]
+        turn.replay(message, answer, what.path)
         return
     if position is not window.Position.NEW or ike.phase is Phase.CLOSED:
         raise Dropped(f"message ID {header.message_id} is outside the window", section="2.3", field="Message ID")
@@ -152,6 +154,7 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
     turn.outputs.append(Received(message, what.path))
     ike = turn.put(ike._replace(heard=turn.now, path=what.path if _follows(ike) else ike.path))
     reply = _answer(turn, ike, message, broken)
+    _heed_window(turn, ike.spi, message)
     # Reply
     after = turn.ike(ike.spi)
     assert after is not None
@@ -196,9 +199,10 @@ def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
 
 def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> None:
     # Check
-    exchange = ike.outstanding
-    if exchange is None or not window.answers(header.message_id, exchange.message_id):
+    waiting = ike.waiting
+    if not window.answers(header.message_id, waiting):
         raise Dropped("no request of ours is waiting for this response", section="2.1", field="Message ID")
+    exchange = ike.outstanding[waiting.index(header.message_id)]
     if exchange.message.exchange_type != header.exchange_type:
         raise Dropped("the response is of another exchange than the request", section="2.1", field="Exchange Type")
     # Parse
@@ -214,7 +218,8 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
         )
     # State
     turn.outputs.append(Received(message, what.path))
-    ike = turn.put(ike._replace(outstanding=None, heard=turn.now))
+    others = tuple([each for each in ike.outstanding if each is not exchange])
+    ike = turn.put(ike._replace(outstanding=others, heard=turn.now))
     if broken:
         # Fatal at both ends (7296-2.21.3-04), and no answer to a response (7296-2.21-02).
         turn.close(ike, broken)
@@ -232,6 +237,20 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
             raise Dropped("IKE_SA_INIT is not answered under protection", section="1.2")
         case _:
             assert_never(exchange.intent)
+    _heed_window(turn, ike.spi, message)
+
+
+def _heed_window(turn: Turn, spi: bytes, message: Message) -> None:
+    """SET_WINDOW_SIZE of a peer that has proved who it is (7296-2.3-01, 7296-2.3-03)."""
+    said = notification(message.payloads, NotifyType.SET_WINDOW_SIZE)
+    if said is None:
+        return
+    ike = turn.ike(spi)
+    if len(said.data) != 4:
+        turn.audit("SET_WINDOW_SIZE without a number of four octets: ignored (Section 2.3)", spi)
+    elif ike is not None and ike.phase is Phase.ESTABLISHED:
+        size = int.from_bytes(said.data, "big")
+        turn.put(ike._replace(peer_window=window.widened(ike.peer_window, size)))
 
 
 # Commands
@@ -257,7 +276,7 @@ def _command(turn: Turn, command: Command) -> None:
             sa = turn.child(spi)
             if sa is None or sa.state is ChildState.DELETING:
                 raise LocalProtocolError(f"no Child SA to delete has the inbound SPI {spi.hex()}", section="1.4.1")
-        case RekeyIke() | DeleteIke() | CheckLiveness() | Report():
+        case RekeyIke() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow():
             pass
         case _:
             assert_never(command)
@@ -269,7 +288,7 @@ def _pump(turn: Turn) -> None:
     _renew(turn)
     for spi in [ike.spi for ike in turn.ikes]:
         ike = turn.ike(spi)
-        while ike is not None and ike.queue and ike.outstanding is None and _may_start(turn, ike):
+        while ike is not None and ike.queue and _may_start(turn, ike, ike.queue[0]):
             command, *rest = ike.queue
             ike = turn.put(ike._replace(queue=tuple(rest)))
             _start(turn, ike, command)
@@ -284,17 +303,31 @@ def _renew(turn: Turn) -> None:
             continue
         if window.exhausted(used):
             turn.close(ike, "its message IDs are used up")
-        elif ike.outstanding is None and not any(isinstance(command, RekeyIke) for command in ike.queue):
+        elif ike.rekey is None and not any(isinstance(command, RekeyIke) for command in ike.queue):
             turn.enqueue_first(ike, RekeyIke())
 
 
-def _may_start(turn: Turn, ike: IkeSa) -> bool:
+def _may_start(turn: Turn, ike: IkeSa, command: Command) -> bool:
+    """Whether the window has room, and what is under way lets the command begin (Sections 2.3, 2.8).
+
+    What ends or replaces the IKE SA is begun alone, and so are exchanges that concern the same Child SA: requests of
+    one window arrive in any order.
+    """
+    if ike.outstanding:
+        if not window.has_room(ike.next_request, ike.waiting, ike.peer_window):
+            return False
+        if isinstance(command, RekeyIke | DeleteIke | Report) or ike.rekey is not None:
+            return False
+        if isinstance(command, DeleteChild) and ike.rekey_of(command.spi_in) is not None:
+            return False
+    return ike.phase is Phase.ESTABLISHED or _may_delete(turn, ike)
+
+
+def _may_delete(turn: Turn, ike: IkeSa) -> bool:
     """An IKE SA that was rekeyed waits with its Delete until the peer's redundant successor is gone.
 
     Else the peer, which has yet to learn of that one by a retransmission on the old IKE SA, would never delete it.
     """
-    if ike.phase is Phase.ESTABLISHED:
-        return True
     redundant = any(other.redundant and not other.initiator and other.phase is Phase.REKEYED for other in turn.ikes)
     return ike.phase is Phase.REKEYED and (ike.redundant or not redundant)
 
@@ -306,7 +339,7 @@ def _start(turn: Turn, ike: IkeSa, command: Command) -> None:
                 child.start(turn, ike, command)
             case RekeyIke():
                 rekey.start(turn, ike, command)
-            case DeleteChild() | DeleteIke() | CheckLiveness() | Report():
+            case DeleteChild() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow():
                 informational.start(turn, ike, command)
             case _:
                 assert_never(command)

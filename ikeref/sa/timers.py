@@ -7,6 +7,7 @@ from ikeref.sa.values import (
     CheckLiveness,
     ChildState,
     DeleteIke,
+    Exchange,
     IkeSa,
     Informational,
     Phase,
@@ -22,8 +23,8 @@ def deadline(session: Session, settings: Settings) -> float:
     """When a session wants its next Tick, in seconds of the caller's clock; infinity for never."""
     due = NEVER
     for ike in session.ikes:
-        if ike.outstanding is not None:
-            due = min(due, ike.outstanding.deadline)
+        for exchange in ike.outstanding:
+            due = min(due, exchange.deadline)
         if ike.expires:
             due = min(due, ike.expires)
         if ike.handshake is not None and ike.handshake.expires:
@@ -42,7 +43,7 @@ def _established_deadline(ike: IkeSa, settings: Settings) -> float:
     due = NEVER
     if settings.keepalive_seconds and ike.nat_local:
         due = min(due, ike.sent + settings.keepalive_seconds)
-    if ike.outstanding is None:
+    if not ike.outstanding:
         if settings.liveness_seconds:
             due = min(due, ike.heard + settings.liveness_seconds)
         if ike.rekey_at:
@@ -72,15 +73,16 @@ def _tick_ike(turn: Turn, ike: IkeSa) -> None:
     if ike.handshake is not None and ike.handshake.expires and ike.handshake.expires <= now:
         turn.close(ike, "the initiator did not go on to IKE_AUTH")
         return
-    if ike.outstanding is not None and ike.outstanding.deadline <= now:
-        _retransmit(turn, ike)
+    overdue = [exchange for exchange in ike.outstanding if exchange.deadline <= now]
+    if overdue:
+        _retransmit(turn, ike, overdue)
         return
     if ike.phase is not Phase.ESTABLISHED:
         return
     if settings.keepalive_seconds and ike.nat_local and ike.sent + settings.keepalive_seconds <= now:
         turn.keepalive(ike)
         ike = turn.put(ike._replace(sent=now))
-    if ike.outstanding is None and not ike.queue:
+    if not ike.outstanding and not ike.queue:
         if ike.rekey_at and ike.rekey_at <= now:
             turn.enqueue(ike._replace(rekey_at=turn.env.lifetime(now, settings.rekey_ike_seconds)), RekeyIke())
         elif settings.liveness_seconds and ike.heard + settings.liveness_seconds <= now:
@@ -106,17 +108,18 @@ def _expire(turn: Turn, ike: IkeSa) -> None:
         turn.enqueue(ike._replace(expires=0.0), DeleteIke())
 
 
-def _retransmit(turn: Turn, ike: IkeSa) -> None:
+def _retransmit(turn: Turn, ike: IkeSa, overdue: list[Exchange]) -> None:
     """Send the same octets again, or give the peer up (7296-2.1-09, 7296-2.1-11)."""
-    settings, exchange = turn.env.settings, ike.outstanding
-    assert exchange is not None
-    if exchange.transmissions > settings.retransmit_tries:
+    settings = turn.env.settings
+    if any(exchange.transmissions > settings.retransmit_tries for exchange in overdue):
         _give_up(turn, ike)
         return
-    count = exchange.transmissions + 1
-    wait = window.wait(count, settings.retransmit_initial_seconds, settings.retransmit_base)
-    turn.put(ike._replace(outstanding=exchange._replace(transmissions=count, deadline=turn.now + wait), sent=turn.now))
-    turn.transmit(ike.path, exchange.datagram, exchange.message, again=True)
+    for exchange in overdue:
+        count = exchange.transmissions + 1
+        wait = window.wait(count, settings.retransmit_initial_seconds, settings.retransmit_base)
+        ike = turn.amend(ike, exchange, exchange._replace(transmissions=count, deadline=turn.now + wait))
+        ike = turn.put(ike._replace(sent=turn.now))
+        turn.transmit(ike.path, exchange.datagram, exchange.message, again=True)
 
 
 def _give_up(turn: Turn, ike: IkeSa) -> None:
@@ -124,7 +127,7 @@ def _give_up(turn: Turn, ike: IkeSa) -> None:
     rekey.promote_candidate(turn, ike)
     hint = ike.handshake.hint if ike.handshake is not None else ""
     reason = "the peer does not answer" + (f"; it said, unauthenticated: {hint}" if hint else "")
-    deleting = ike.outstanding is not None and isinstance(ike.outstanding.intent, Informational)
+    deleting = any(isinstance(exchange.intent, Informational) for exchange in ike.outstanding)
     if deleting and ike.phase is Phase.DELETING:
         reason = f"deleted by this end; {reason}"
     turn.close(turn.ike(ike.spi) or ike, reason)

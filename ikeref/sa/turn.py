@@ -86,7 +86,7 @@ class Turn:
         """
         if linger and self.env.settings.closed_linger_seconds > 0:
             expires = self.now + self.env.settings.closed_linger_seconds
-            self.put(ike._replace(phase=Phase.CLOSED, outstanding=None, queue=(), handshake=None, expires=expires))
+            self.put(ike._replace(phase=Phase.CLOSED, outstanding=(), queue=(), handshake=None, expires=expires))
         else:
             self.ikes = tuple(other for other in self.ikes if other.spi != ike.spi)
         self.outputs.append(Closed(ike.spi_i, ike.spi_r, reason))
@@ -211,21 +211,32 @@ class Turn:
         settings = self.env.settings
         deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
         exchange = Exchange(message.message_id, message, datagram, intent, deadline)
-        ike = ike._replace(outstanding=exchange, next_request=message.message_id + 1, sealed=sealed, sent=self.now)
+        ike = ike._replace(
+            outstanding=(*ike.outstanding, exchange),
+            next_request=message.message_id + 1,
+            sealed=sealed,
+            sent=self.now,
+        )
         self.transmit(ike.path, datagram, message)
         return self.put(ike)
 
+    def amend(self, ike: IkeSa, exchange: Exchange, changed: Exchange) -> IkeSa:
+        """Replace an unanswered request by what is now known of it."""
+        outstanding = tuple([changed if each is exchange else each for each in ike.outstanding])
+        return self.put(ike._replace(outstanding=outstanding))
+
     def respond(self, ike: IkeSa, request: Message, payloads: tuple[Payload, ...], path: Path) -> IkeSa:
-        """Send the response to a request, and keep it for retransmissions."""
+        """Send the response to a request, and keep it while its request may still come again (7296-2.3-11)."""
         flags = FLAG_RESPONSE | (FLAG_INITIATOR if ike.initiator else 0)
         message = Message(ike.spi_i, ike.spi_r, request.exchange_type, flags, request.message_id, payloads)
         datagram = self.seal(ike, message)
-        ike = ike._replace(
-            answer=Answer(message, datagram),
-            expected=request.message_id + 1,
-            sealed=ike.sealed + 1,
-            sent=self.now,
-        )
+        answer, expected = Answer(message, datagram), ike.expected + 1
+        answers: tuple[Answer, ...] = (answer,)
+        if ike.window > 1:
+            kept = window.kept(ike.answered, request.message_id, ike.window)
+            answers = tuple([each for each in (*ike.answers, answer) if each.message.message_id in kept])
+            expected = window.next_expected(ike.expected, kept)
+        ike = ike._replace(answers=answers, expected=expected, sealed=ike.sealed + 1, sent=self.now)
         self.transmit(path, datagram, message)
         return self.put(ike)
 

@@ -158,7 +158,11 @@ class Report(NamedTuple):
     notify: int
 
 
-Command = CreateChild | RekeyChild | RekeyIke | DeleteChild | DeleteIke | CheckLiveness | Report
+class AnnounceWindow(NamedTuple):
+    """Tell the peer how many requests we take at once on this IKE SA (Section 2.3)."""
+
+
+Command = CreateChild | RekeyChild | RekeyIke | DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow
 
 
 # What an unanswered request was sent for, with all that is needed to process its response.
@@ -209,9 +213,9 @@ class IkeRequest(NamedTuple):
 
 
 class Informational(NamedTuple):
-    """INFORMATIONAL: a Delete, a liveness check or a report."""
+    """INFORMATIONAL: a Delete, a liveness check, a report or the size of our window."""
 
-    command: DeleteChild | DeleteIke | CheckLiveness | Report
+    command: DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow
 
 
 Intent = Initial | Authentication | ChildRequest | IkeRequest | Informational
@@ -275,11 +279,17 @@ class IkeSa(NamedTuple):
     next_request: int = 0
     """Message ID of our next request (Section 2.2)."""
     expected: int = 0
-    """Message ID of the peer's next request (Section 2.2)."""
+    """The lowest message ID of the peer's requests that is unanswered (Section 2.2)."""
     sealed: int = 0
     """Messages protected so far with our keys; the IV of a counter-mode cipher (RFC 5282 section 3.1)."""
-    outstanding: Exchange | None = None
-    answer: Answer | None = None
+    outstanding: tuple[Exchange, ...] = ()
+    """Oldest first."""
+    answers: tuple[Answer, ...] = ()
+    """Those that the peer may still ask for again, latest last."""
+    window: int = 1
+    """How many requests we take at once, as announced (Section 2.3)."""
+    peer_window: int = 1
+    """How many requests the peer takes at once."""
     handshake: Handshake | None = None
     queue: tuple[Command, ...] = ()
     nat_local: bool = False
@@ -306,6 +316,34 @@ class IkeSa(NamedTuple):
     @property
     def peer_spi(self) -> bytes:
         return self.spi_r if self.initiator else self.spi_i
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The message IDs of our requests without a response."""
+        return tuple([exchange.message_id for exchange in self.outstanding])
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """The message IDs of the peer's requests whose responses are kept."""
+        return tuple([answer.message.message_id for answer in self.answers])
+
+    @property
+    def rekey(self) -> Exchange | None:
+        """Our request to rekey this IKE SA, while it is unanswered."""
+        for exchange in self.outstanding:
+            if isinstance(exchange.intent, IkeRequest):
+                return exchange
+        return None
+
+    def rekey_of(self, spi_in: bytes) -> Exchange | None:
+        """Our request to rekey the Child SA with that inbound SPI, while it is unanswered."""
+        for exchange in self.outstanding:
+            match exchange.intent:
+                case ChildRequest(command=RekeyChild(spi_in=spi)) if spi == spi_in:
+                    return exchange
+                case _:
+                    pass
+        return None
 
     @property
     def owner(self) -> bool:
@@ -346,9 +384,10 @@ class Session(NamedTuple):
         taken = [child.spi_in for child in self.children]
         for ike in self.ikes:
             taken.append(ike.spi)
-            match ike.outstanding.intent if ike.outstanding is not None else None:
-                case Authentication(spi_in=spi) | ChildRequest(spi_in=spi) | IkeRequest(spi=spi):
-                    taken.append(spi)
-                case _:
-                    pass
+            for exchange in ike.outstanding:
+                match exchange.intent:
+                    case Authentication(spi_in=spi) | ChildRequest(spi_in=spi) | IkeRequest(spi=spi):
+                        taken.append(spi)
+                    case _:
+                        pass
         return tuple(taken)

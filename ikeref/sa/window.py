@@ -16,23 +16,48 @@ class Position(IntEnum):
     NEW = 1
     """The next request: process it."""
     AGAIN = 2
-    """The request answered last: send the same response (7296-2.1-04)."""
+    """One whose response is kept: send the same response (7296-2.1-04)."""
     OUTSIDE = 3
     """Neither: its response is forgotten (7296-2.1-08), or it is beyond the window (7296-2.3-16)."""
 
 
-def request_position(message_id: int, expected: int) -> Position:
-    """Where the message ID of a request lies, if the next one is `expected` and one response is kept (Section 2.3)."""
-    if message_id == expected:
-        return Position.NEW
-    if message_id == expected - 1:
+def request_position(message_id: int, expected: int, size: int, answered: tuple[int, ...]) -> Position:
+    """Where the message ID of a request lies, if `expected` is the lowest unanswered one, our window has that size, and
+    the responses to `answered` are kept (Section 2.3)."""
+    if message_id in answered:
         return Position.AGAIN
+    if expected <= message_id < expected + size:
+        return Position.NEW
     return Position.OUTSIDE
 
 
-def answers(message_id: int, outstanding: int | None) -> bool:
-    """Whether a response belongs to the request that is unanswered; to none, it is to be ignored (7296-2.2-06)."""
-    return outstanding is not None and message_id == outstanding
+def next_expected(expected: int, answered: tuple[int, ...]) -> int:
+    """The lowest message ID without an answer, from `expected` on (Section 2.3)."""
+    while expected in answered:
+        expected += 1
+    return expected
+
+
+def kept(answered: tuple[int, ...], message_id: int, size: int) -> tuple[int, ...]:
+    """The message IDs whose responses are kept once `message_id` is answered too: a requester that has gone on to X has
+    had the responses up to X - size (7296-2.3-09, 7296-2.3-11)."""
+    latest = max(message_id, *answered, message_id)
+    return tuple([each for each in (*answered, message_id) if each > latest - size])
+
+
+def has_room(next_request: int, outstanding: tuple[int, ...], size: int) -> bool:
+    """Whether the peer's window, which has that size, has room for our next request (7296-2.3-09)."""
+    return not outstanding or next_request < min(outstanding) + size
+
+
+def answers(message_id: int, outstanding: tuple[int, ...]) -> bool:
+    """Whether a response belongs to a request that is unanswered; to none, it is to be ignored (7296-2.2-06)."""
+    return message_id in outstanding
+
+
+def widened(size: int, announced: int) -> int:
+    """The peer's window after SET_WINDOW_SIZE: it never shrinks (7296-2.3-13)."""
+    return max(size, announced)
 
 
 def exhausted(next_request: int) -> bool:

@@ -124,7 +124,7 @@ def scene(context_name: str) -> Scene:
         next_request=context["next_own_request_mid"],
         expected=context["expected_request_mid"],
         sealed=1,
-        answer=Answer(wire.decode(answered), answered),
+        answers=(Answer(wire.decode(answered), answered),),
     )
     endpoint = Endpoint((connection,), RealCrypto(), random.Random(2025).randbytes, Settings())
     endpoint._keep(endpoint._number(), None, Step(Session(connection, (ike,), (child,), peer), ()))

@@ -142,7 +142,7 @@ class Assault:
         first, inner = mutate.chain(rng, wire.first_type(message.payloads), wire.encode_payloads(message.payloads))
         message_id = ike.expected
         if message.flags & FLAG_RESPONSE:
-            message_id = ike.outstanding.message_id if ike.outstanding is not None else message.message_id
+            message_id = ike.outstanding[0].message_id if ike.outstanding else message.message_id
         size = _CRYPTO.block_size(suite)
         padding = -(len(inner) + 1) % size
         plaintext = inner + bytes(padding) + bytes((padding if rng.random() < 0.97 else int(rng.random() * 256),))
@@ -205,7 +205,7 @@ class Assault:
             self.pair.command(end, sa.CheckLiveness(), WITNESS)
             self.pair.deliver_all()
             (after,) = self.ends[end].sessions[WITNESS].ikes
-            assert after.outstanding is None, f"{end} got no answer"
+            assert not after.outstanding, f"{end} got no answer"
             assert after.next_request == before.next_request + 1
         self.seen["liveness checks answered"] += len(ENDS)
         self.pair.records.clear()

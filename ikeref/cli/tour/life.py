@@ -255,7 +255,6 @@ def _at_rest(recorders: dict[Side, Recorder]) -> bool:
 def is_quiet(session: Session) -> bool:
     """Whether nothing is under way in a session."""
     ikes = all(
-        ike.phase in (Phase.ESTABLISHED, Phase.CLOSED) and ike.outstanding is None and not ike.queue
-        for ike in session.ikes
+        ike.phase in (Phase.ESTABLISHED, Phase.CLOSED) and not ike.outstanding and not ike.queue for ike in session.ikes
     )
     return ikes and not session.retries and all(child.state is ChildState.OPEN for child in session.children)

@@ -91,7 +91,7 @@ CRITICAL = PROBES[5].name
 def probe(arena: Arena, which: Probe) -> bool:
     """Send it, if ikeref has an IKE SA over which it may send a request now; False if not."""
     ready = [each for each in arena.ikes() if each.phase is which.phase and each.keys is not None]
-    ready = [each for each in ready if which is EARLY or (each.outstanding is None and not each.queue)]
+    ready = [each for each in ready if which is EARLY or (not each.outstanding and not each.queue)]
     if not ready or (which.exchange == ExchangeType.CREATE_CHILD_SA and not arena.policy.children):
         return False
     ike = ready[-1]

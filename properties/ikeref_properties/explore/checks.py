@@ -70,9 +70,9 @@ def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | 
 
 def _is_old(before: Session, output: sa.Transmit) -> bool:
     for ike in before.ikes:
-        if ike.outstanding is not None and ike.outstanding.datagram == output.datagram:
+        if output.datagram in [exchange.datagram for exchange in ike.outstanding]:
             return True
-        if ike.answer is not None and ike.answer.datagram == output.datagram:
+        if output.datagram in [answer.datagram for answer in ike.answers]:
             return True
     return False
 
@@ -82,7 +82,7 @@ def _comparison(before: Session, outputs: tuple[sa.Output, ...], after: Session 
     if after is None:
         return None
     for ike in before.ikes:
-        intent = ike.outstanding.intent if ike.outstanding is not None else None
+        intent = ike.outstanding[0].intent if ike.outstanding else None
         if not isinstance(intent, ChildRequest | IkeRequest) or intent.crossing is None:
             continue
         answer = _response(outputs, (ike.spi_i, ike.spi_r))

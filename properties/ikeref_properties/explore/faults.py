@@ -35,17 +35,18 @@ def _nothing(*_: object, **__: object) -> None:
     return None
 
 
-def _may_start(turn: Turn, ike: IkeSa) -> bool:
+def _may_delete(turn: Turn, ike: IkeSa) -> bool:
     del turn
-    return ike.phase is Phase.ESTABLISHED or ike.phase is Phase.REKEYED
+    return ike.phase is Phase.REKEYED
 
 
-def _any_response(message_id: int, outstanding: int | None) -> bool:
+def _any_response(message_id: int, outstanding: tuple[int, ...]) -> bool:
     del message_id
-    return outstanding is not None
+    return bool(outstanding)
 
 
-def _always_new(message_id: int, expected: int) -> Position:
+def _always_new(message_id: int, expected: int, size: int, answered: tuple[int, ...]) -> Position:
+    del size, answered
     return Position.NEW if message_id <= expected else Position.OUTSIDE
 
 
@@ -79,7 +80,7 @@ FAULTS = (
     Fault("highest-loses", "the lowest nonce wins", "2.8.1", collisions, "ours_is_redundant", _highest),
     Fault("first-nonces", "only Ni is compared, not Nr", "2.8.1", collisions, "ours_is_redundant", _first_nonce),
     Fault("nonces-as-numbers", "a prefix is not lower", "2.8.1", collisions, "ours_is_redundant", _number),
-    Fault("winner-deletes-at-once", "the old IKE SA goes first", "2.8.2", _step, "_may_start", _may_start),
+    Fault("winner-deletes-at-once", "the old IKE SA goes first", "2.8.2", _step, "_may_delete", _may_delete),
     Fault("candidate-lost", "a deleted IKE SA has no heir", "2.8.2", rekey, "promote_candidate", _nothing),
     Fault("rekey-amid-child", "an IKE SA is rekeyed amid a Child SA's", "2.25.1", rekey, "ChildRequest", _Nothing),
     Fault("rekey-amid-delete", "an IKE SA is rekeyed amid a Delete", "2.25.1", rekey, "Informational", _Nothing),

@@ -209,13 +209,11 @@ EMPTY = EndSkeleton(b"", (), (), (), (), (), (), ())
 
 def _settle(session: Session) -> Session:
     """How often a request was sent again only matters to giving up, which is an action of its own."""
-    if all(ike.outstanding is None or ike.outstanding.transmissions == 1 for ike in session.ikes):
+    if all(exchange.transmissions == 1 for ike in session.ikes for exchange in ike.outstanding):
         return session
     deadline = NOW + SETTINGS.retransmit_initial_seconds
     ikes = tuple(
-        ike
-        if ike.outstanding is None
-        else ike._replace(outstanding=ike.outstanding._replace(transmissions=1, deadline=deadline))
+        ike._replace(outstanding=tuple(each._replace(transmissions=1, deadline=deadline) for each in ike.outstanding))
         for ike in session.ikes
     )
     return session._replace(ikes=ikes)
@@ -224,7 +222,7 @@ def _settle(session: Session) -> Session:
 def _persistent(before: Session, after: Session | None) -> bool:
     """Whether the last attempt of something failed, so that the IKE SA may be closed (Section 2.25)."""
     for ike in before.ikes:
-        intent = ike.outstanding.intent if ike.outstanding is not None else None
+        intent = ike.outstanding[0].intent if ike.outstanding else None
         if isinstance(intent, ChildRequest | IkeRequest) and intent.command.attempt >= RETRY_TRIES:
             now = next((each for each in after.ikes if each.spi == ike.spi), None) if after is not None else None
             if now is not None and (now.phase is sa.Phase.DELETING or any(type(c) is DeleteIke for c in now.queue)):
@@ -251,10 +249,9 @@ def _due(session: Session, timer: str, which: int) -> Session:
     if timer in ("expire", "forget"):
         ike = ike._replace(expires=DUE)
     else:
-        exchange = ike.outstanding
-        assert exchange is not None
+        [exchange] = ike.outstanding
         sent = SETTINGS.retransmit_tries + 1 if timer == "give up" else 1
-        ike = ike._replace(outstanding=exchange._replace(deadline=DUE, transmissions=sent))
+        ike = ike._replace(outstanding=(exchange._replace(deadline=DUE, transmissions=sent),))
     return session._replace(ikes=(*session.ikes[:which], ike, *session.ikes[which + 1 :]))
 
 

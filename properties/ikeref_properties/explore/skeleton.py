@@ -31,8 +31,8 @@ from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, T
 
 COVERED = {
     Session: "ikes children retries connection* peer*",
-    IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answer handshake queue redundant "
-    "succeeded expires path* sealed* nat_local* nat_remote* heard* sent* rekey_at*",
+    IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answers handshake queue redundant "
+    "succeeded expires path* sealed* nat_local* nat_remote* window* peer_window* heard* sent* rekey_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
     "redundant rekey_at*",
     ChildRequest: "command config spi_in nonce proposals* group private tsi tsr crossing condemned",
@@ -250,15 +250,15 @@ def _ike(
     slots += (ike.spi, ike.peer_spi, ike.keys.sk_d if ike.keys is not None else b"")
     for command in ike.queue:
         _command(command, octets, slots)
-    exchange = ike.outstanding
     outstanding, rekey, announced = -1, 0, b""
-    if exchange is None:
+    if not ike.outstanding:
         octets.append(0)
     else:
+        [exchange] = ike.outstanding
         outstanding = exchange.message_id
         octets += (1, (exchange.message_id - ike.next_request) & 0xFF, min(exchange.transmissions, 255))
         rekey, announced = _exchange(exchange, roots, octets, slots, nonces, rivals)
-    answer = of_message(ike.answer.message, origin) if ike.answer is not None else None
+    answer = of_message(ike.answers[-1].message, origin) if ike.answers else None
     return IkeSkeleton(
         (ike.spi_i, ike.spi_r),
         ike.spi,

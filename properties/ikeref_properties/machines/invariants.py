@@ -319,7 +319,7 @@ class Ledger:
                 if session.retries:
                     raise Violation("rest", f"{end} still wants to retry")
                 for ike in session.ikes:
-                    if ike.outstanding is not None or ike.queue:
+                    if ike.outstanding or ike.queue:
                         raise Violation("rest", f"{end} still waits, {ike.phase.name}")
                     if ike.phase not in (Phase.ESTABLISHED, Phase.CLOSED):
                         raise Violation("rest", f"{end} keeps an IKE SA that is {ike.phase.name}")

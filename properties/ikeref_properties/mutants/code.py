@@ -13,7 +13,7 @@ from ikeref.sa import authentication, child, collisions, informational, rekey, t
 from ikeref.sa.authentication import Reply
 from ikeref.sa.environment import Environment
 from ikeref.sa.turn import Turn
-from ikeref.sa.values import ChildSa, ChildState, Command, IkeRequest, IkeSa, Informational, Phase
+from ikeref.sa.values import ChildSa, ChildState, Command, IkeSa, Informational, Phase
 from ikeref.wire import D, Message
 from ikeref_properties.machines import walk
 from ikeref_properties.machines.walk import MakePair
@@ -82,8 +82,8 @@ def _forget_that_ike_rekeys_crossed(patch: Patch) -> None:
 
     def mutant(turn: Turn, ike: IkeSa, message: Message) -> Any:
         exchange = ike.outstanding
-        if exchange is not None and isinstance(exchange.intent, IkeRequest):
-            ike = turn.put(ike._replace(outstanding=None))
+        if ike.rekey is not None:
+            ike = turn.put(ike._replace(outstanding=()))
         payloads = respond(turn, ike, message)
         turn.put((turn.ike(ike.spi) or ike)._replace(outstanding=exchange))
         return payloads
@@ -95,7 +95,9 @@ def _process_requests_again(patch: Patch) -> None:
     patch(
         window,
         "request_position",
-        lambda number, expected: window.Position.NEW if number <= expected else window.Position.OUTSIDE,
+        lambda number, expected, _size, _answered: (
+            window.Position.NEW if number <= expected else window.Position.OUTSIDE
+        ),
     )
 
 
@@ -104,12 +106,14 @@ def _accept_requests_beyond_the_window(patch: Patch) -> None:
     patch(
         window,
         "request_position",
-        lambda number, expected: window.Position.NEW if number > expected else right(number, expected),
+        lambda number, expected, size, answered: (
+            window.Position.NEW if number > expected else right(number, expected, size, answered)
+        ),
     )
 
 
 def _accept_any_response(patch: Patch) -> None:
-    patch(window, "answers", lambda _number, outstanding: outstanding is not None)
+    patch(window, "answers", lambda _number, outstanding: bool(outstanding))
 
 
 def _answer_no_retransmission(patch: Patch) -> None:
@@ -174,7 +178,7 @@ def _believe_any_cookie(patch: Patch) -> None:
 
 def _delete_the_old_ike_sa_at_once(patch: Patch) -> None:
     step = import_module("ikeref.sa.step")  # The package has a function of that name.
-    patch(step, "_may_start", lambda _turn, ike: ike.phase in (Phase.ESTABLISHED, Phase.REKEYED))
+    patch(step, "_may_delete", lambda _turn, ike: ike.phase is Phase.REKEYED)
 
 
 def _let_an_ike_rekey_overtake_child_exchanges(patch: Patch) -> None:
@@ -182,10 +186,10 @@ def _let_an_ike_rekey_overtake_child_exchanges(patch: Patch) -> None:
 
     def mutant(turn: Turn, ike: IkeSa, message: Message) -> Any:
         exchange = ike.outstanding
-        if exchange is None or isinstance(exchange.intent, IkeRequest):
+        if not exchange or ike.rekey is not None:
             return respond(turn, ike, message)
-        turn.put(ike._replace(outstanding=None))
-        payloads = respond(turn, ike._replace(outstanding=None), message)
+        turn.put(ike._replace(outstanding=()))
+        payloads = respond(turn, ike._replace(outstanding=()), message)
         turn.put((turn.ike(ike.spi) or ike)._replace(outstanding=exchange))
         return payloads
 
@@ -197,7 +201,7 @@ def _create_child_sas_while_rekeying_the_ike_sa(patch: Patch) -> None:
     patch(
         child,
         "respond",
-        lambda turn, ike, message: respond(turn, ike._replace(outstanding=None, phase=Phase.ESTABLISHED), message),
+        lambda turn, ike, message: respond(turn, ike._replace(outstanding=(), phase=Phase.ESTABLISHED), message),
     )
 
 
@@ -257,9 +261,7 @@ def _never_give_up(patch: Patch) -> None:
 
 
 def _again_later(turn: Turn, ike: IkeSa) -> Any:
-    exchange = ike.outstanding
-    assert exchange is not None
-    return exchange._replace(deadline=turn.now + 60)
+    return tuple(exchange._replace(deadline=turn.now + 60) for exchange in ike.outstanding)
 
 
 def _give_out_one_spi(patch: Patch) -> None:

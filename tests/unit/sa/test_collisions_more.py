@@ -91,7 +91,7 @@ def test_the_same_child_sa_is_rekeyed_twice(one: str) -> None:
     (number, session), *_ = ends.sessions.items()
     ike = session.ikes[0]
     child = session.children[0]._replace(state=sa.ChildState.OPEN)
-    ends.sessions[number] = session._replace(ikes=(ike._replace(outstanding=None),), children=(child,))
+    ends.sessions[number] = session._replace(ikes=(ike._replace(outstanding=()),), children=(child,))
     scene.rekey_child(one)
     assert errors(scene.deliver(scene.other)) == TEMPORARY
     assert [rekeyed_spi(message) for message in scene.sent(one)] == [scene.old[one]] * 2
