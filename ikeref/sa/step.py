@@ -199,10 +199,10 @@ def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
 
 def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> None:
     # Check
-    waiting = ike.waiting
-    if not window.answers(header.message_id, waiting):
+    place = window.answered_by(header.message_id, ike.waiting)
+    if place < 0:
         raise Dropped("no request of ours is waiting for this response", section="2.1", field="Message ID")
-    exchange = ike.outstanding[waiting.index(header.message_id)]
+    exchange = ike.outstanding[place]
     if exchange.message.exchange_type != header.exchange_type:
         raise Dropped("the response is of another exchange than the request", section="2.1", field="Exchange Type")
     # Parse
@@ -218,7 +218,7 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
         )
     # State
     turn.outputs.append(Received(message, what.path))
-    others = tuple([each for each in ike.outstanding if each is not exchange])
+    others = ike.outstanding[:place] + ike.outstanding[place + 1 :]
     ike = turn.put(ike._replace(outstanding=others, heard=turn.now))
     if broken:
         # Fatal at both ends (7296-2.21.3-04), and no answer to a response (7296-2.21-02).

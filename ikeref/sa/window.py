@@ -50,9 +50,13 @@ def has_room(next_request: int, outstanding: tuple[int, ...], size: int) -> bool
     return not outstanding or next_request < min(outstanding) + size
 
 
-def answers(message_id: int, outstanding: tuple[int, ...]) -> bool:
-    """Whether a response belongs to a request that is unanswered; to none, it is to be ignored (7296-2.2-06)."""
-    return message_id in outstanding
+def answered_by(message_id: int, outstanding: tuple[int, ...]) -> int:
+    """To which of our unanswered requests a response belongs, counted from 0; -1: to none, so that it is to be ignored
+    (7296-2.2-06)."""
+    for place, asked in enumerate(outstanding):
+        if message_id == asked:
+            return place
+    return -1
 
 
 def widened(size: int, announced: int) -> int:

@@ -51,7 +51,7 @@ def problem(reference: Reference, root: Path) -> str:
 
 
 def checks_of(function: str) -> tuple[Check, ...]:
-    """The kernel checks of a function, as in `ikeref.sa.window.answers`."""
+    """The kernel checks of a function, as in `ikeref.sa.window.answered_by`."""
     module, _, name = function.rpartition(".")
     return tuple(each for each in kernels.checks() if each.module == module and name in each.kernel.split(", "))
 

@@ -30,13 +30,14 @@ def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | 
     received = [output.message for output in outputs if type(output) is sa.Received]
     replayed = [output.message for output in outputs if type(output) is sa.Replayed]
     next_of = {(ike.spi_i, ike.spi_r): ike.next_request for ike in before.ikes}
-    unanswered = {(ike.spi_i, ike.spi_r) for ike in before.ikes if ike.outstanding is not None}
+    unanswered = {(ike.spi_i, ike.spi_r): {*ike.waiting} for ike in before.ikes}
+    windows = {(ike.spi_i, ike.spi_r): ike.peer_window for ike in (after or before).ikes}
     for response in received:
         key = (response.spi_i, response.spi_r)
         if response.is_response:
-            if key not in unanswered:
+            if response.message_id not in unanswered.get(key, ()):
                 return Deviation("responses (Section 2.1)", f"response {response.message_id} answers nothing")
-            unanswered.discard(key)
+            unanswered[key].discard(response.message_id)
     answered = 0
     for output in outputs:
         if type(output) is not sa.Transmit or output.message is None:
@@ -54,10 +55,11 @@ def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | 
         else:
             if number != next_of.get(key, 0):
                 return Deviation("message IDs (Section 2.2)", f"request {number} follows {next_of.get(key, 0) - 1}")
-            if key in unanswered:
-                return Deviation("window (Section 2.3)", f"request {number} while another is unanswered")
+            others = unanswered.setdefault(key, set())
+            if others and number >= min(others) + windows.get(key, 1):
+                return Deviation("window (Section 2.3)", f"request {number} while {min(others)} is unanswered")
             next_of[key] = number + 1
-            unanswered.add(key)
+            others.add(number)
     asked = sum(not each.is_response for each in received) + len(replayed)
     if answered != asked:
         return Deviation("responses (Section 2.1)", f"{asked} requests came, {answered} responses went")

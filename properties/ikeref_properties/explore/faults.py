@@ -40,9 +40,9 @@ def _may_delete(turn: Turn, ike: IkeSa) -> bool:
     return ike.phase is Phase.REKEYED
 
 
-def _any_response(message_id: int, outstanding: tuple[int, ...]) -> bool:
+def _any_response(message_id: int, outstanding: tuple[int, ...]) -> int:
     del message_id
-    return bool(outstanding)
+    return 0 if outstanding else -1
 
 
 def _always_new(message_id: int, expected: int, size: int, answered: tuple[int, ...]) -> Position:
@@ -86,7 +86,7 @@ FAULTS = (
     Fault("rekey-amid-delete", "an IKE SA is rekeyed amid a Delete", "2.25.1", rekey, "Informational", _Nothing),
     Fault("delete-overtakes", "a Delete before the answer is forgotten", "1.4.1", informational, "_condemn", _nothing),
     Fault("never-outbound", "the responder never sends on the new SA", "2.8", Turn, "_open_outbound", _nothing),
-    Fault("any-response", "any response answers a request", "2.1", window, "answers", _any_response),
+    Fault("any-response", "any response answers a request", "2.1", window, "answered_by", _any_response),
     Fault("twice", "a request that comes again is done again", "2.1", window, "request_position", _always_new),
 )
 

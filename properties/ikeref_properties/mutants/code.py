@@ -113,7 +113,7 @@ def _accept_requests_beyond_the_window(patch: Patch) -> None:
 
 
 def _accept_any_response(patch: Patch) -> None:
-    patch(window, "answers", lambda _number, outstanding: bool(outstanding))
+    patch(window, "answered_by", lambda _number, outstanding: 0 if outstanding else -1)
 
 
 def _answer_no_retransmission(patch: Patch) -> None:
