@@ -35,7 +35,7 @@ COVERED = {
     "succeeded expires path* sealed* nat_local* nat_remote* window* peer_window* heard* sent* rekey_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
     "redundant rekey_at*",
-    ChildRequest: "command config spi_in nonce proposals* group private tsi tsr crossing condemned",
+    ChildRequest: "command config spi_in nonce proposals* group private tsi tsr transport* crossing condemned",
     IkeRequest: "command spi nonce proposals* group private crossing",
     Informational: "command",
     Crossing: "nonces spi spis",
