@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from ikeref_properties.capture.check import Exit, Line, Report
 from ikeref_properties.capture.check import check as judge
-from ikeref_properties.capture.packets import Unreadable
 from ikeref_properties.capture.rules import Finding, Weight
 from rich.console import Console
 from rich.text import Text
@@ -15,6 +14,7 @@ from rich.text import Text
 from ikeref.cli import words
 from ikeref.cli.check_ladder import STYLES, ladder
 from ikeref.cli.complain import stop
+from ikeref.net.packets import Unreadable
 
 
 def check(

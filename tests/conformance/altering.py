@@ -4,14 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ikeref_properties.capture import keys, packets
+from ikeref_properties.capture import keys
 from ikeref_properties.capture.check import Report, judge
 from ikeref_properties.capture.opening import Opener, Seen
-from ikeref_properties.capture.packets import Contents, Datagram
 
 from ikeref import wire
 from ikeref.crypto import envelope
 from ikeref.crypto.real import RealCrypto
+from ikeref.net import packets
+from ikeref.net.packets import Contents, Datagram
 
 GENERATED = Path(__file__).parents[1] / "vectors" / "generated"
 PROVIDER = RealCrypto(legacy=True)

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 from ikeref_model.events import Kind
-from ikeref_properties.capture import keys, meaning, packets
+from ikeref_properties.capture import keys, meaning
 from ikeref_properties.capture.check import Exit, Line, check, judge
-from ikeref_properties.capture.packets import Contents, Datagram
 from ikeref_properties.capture.rules import Weight
 from typer.testing import CliRunner, Result
 
 from ikeref import wire
 from ikeref.cli.main import app
 from ikeref.crypto import IkeKeys
+from ikeref.net import packets
 from ikeref.net.capture import Capture
 from ikeref.net.keylog import IKE_TABLE, ike_line
+from ikeref.net.packets import Contents, Datagram
 from ikeref.sa import NewKeys
 from tests.conformance.altering import Altered, captured, files, scenarios
 from tests.vectors.captured import captured_sas, outside

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from ikeref_properties.capture.keys import read as read_keys
-from ikeref_properties.capture.packets import Unreadable
 from rich.console import Console
 from rich.text import Text
 from typer import Argument, Option
@@ -16,6 +15,7 @@ from ikeref.cli.complain import reading, stop
 from ikeref.cli.decode import show
 from ikeref.cli.decode.explain import Explainer, KeyRing
 from ikeref.cli.decode.source import Given, SourceError, digits, given
+from ikeref.net.packets import Unreadable
 
 DEFECTS = 1
 """Exit code where a datagram has a defect."""

@@ -15,6 +15,7 @@ from ikeref_model.monitor import Accepted, Monitor, advance
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.tables import ALLOWED
 
+from ikeref.net.packets import Datagram
 from ikeref.registry import ExchangeType
 from ikeref.wire import NO_SPI, Message
 from ikeref_properties.adapter import messages
@@ -26,7 +27,6 @@ from ikeref_properties.adapter.verdicts import departure, rejected
 from ikeref_properties.capture import meaning
 from ikeref_properties.capture.keys import Keys
 from ikeref_properties.capture.opening import Opener, Seen, State
-from ikeref_properties.capture.packets import Datagram
 from ikeref_properties.capture.rules import Finding
 from ikeref_properties.network import B
 from ikeref_properties.refinement import words

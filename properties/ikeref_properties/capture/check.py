@@ -11,14 +11,15 @@ from typing import NamedTuple
 from ikeref_model.monitor import Candidate, Match
 from ikeref_model.tables import BY_NAME
 
+from ikeref.net import packets
+from ikeref.net.packets import Contents, Unreadable
 from ikeref.registry import NotifyType
-from ikeref_properties.capture import keys, meaning, packets, rules
+from ikeref_properties.capture import keys, meaning, rules
 from ikeref_properties.capture.follow import Blocked, End, TooMany, Verdict
 from ikeref_properties.capture.judging import LATE
 from ikeref_properties.capture.keys import Keys
 from ikeref_properties.capture.names import Names
 from ikeref_properties.capture.opening import UNKNOWN, Opener, Seen, State
-from ikeref_properties.capture.packets import Contents, Unreadable
 from ikeref_properties.capture.rules import Finding, Weight
 from ikeref_properties.capture.sessions import Exchange, Item, Sa, Sessions, Side, sessions
 

@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from ikeref.crypto import Suite
 from ikeref.net.keylog import IKE_TABLE
+from ikeref.net.packets import Unreadable
 from ikeref.registry import Encr, Integ
-from ikeref_properties.capture.packets import Unreadable
 
 
 class Keys(NamedTuple):

@@ -8,8 +8,8 @@ from ikeref.crypto import Provider, Suite, envelope
 from ikeref.crypto.ciphers import CIPHERS, LEGACY_CIPHERS, NULL_CIPHERS
 from ikeref.crypto.real import RealCrypto
 from ikeref.errors import Dropped, LocalProtocolError, ProtocolError, RemoteProtocolError, UnsupportedCriticalPayload
+from ikeref.net.packets import Datagram
 from ikeref_properties.capture.keys import Keys
-from ikeref_properties.capture.packets import Datagram
 
 UNKNOWN = "no keys are known for this IKE SA"
 
@@ -62,6 +62,9 @@ class Opener:
     def open(self, datagram: Datagram) -> Seen:
         """What the datagram holds. Never raises a `ProtocolError`."""
         octets = datagram.octets
+        if datagram.lacking:
+            text = f"the capture lacks the last {datagram.lacking} octets of it"
+            return Seen(datagram, State.UNREADABLE, None, (octets,), text)
         try:
             message = wire.decode(octets)
         except ProtocolError as error:

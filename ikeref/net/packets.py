@@ -1,4 +1,4 @@
-"""IKE datagrams of a capture in pcap or pcapng (Sections 2 and 2.23).
+"""IKE datagrams of a capture in pcap or pcapng (Sections 2 and 2.23); `capture` writes what this reads.
 
 A datagram is IKE if one of its UDP ports is 500, or 4500 and it begins with the non-ESP marker, or if on other ports
 it has a header of IKEv2 with the right Length. IP fragments are put together. What else the capture holds is left out.
@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import dpkt
 
@@ -31,6 +31,10 @@ class Datagram(NamedTuple):
     """`address:port`, or `[address]:port`."""
     destination: str
     octets: bytes
+    encapsulated: bool = False
+    """The non-ESP marker preceded it (Section 2.23)."""
+    lacking: int = 0
+    """Octets that the UDP header announces and the capture does not hold: it was told to keep only the first ones."""
 
 
 class Contents(NamedTuple):
@@ -46,7 +50,6 @@ class Contents(NamedTuple):
 
 _PORT: Final = 500
 _PORT_NAT: Final = 4500
-_EXCHANGES: Final = range(34, 45)
 _UDP: Final = 17
 _ETHERNET: Final = 1
 _VLAN: Final = (b"\x81\x00", b"\x88\xa8")
@@ -57,36 +60,44 @@ _LINK_HEADERS: Final = {0: 4, 108: 4, 113: 16, 276: 20}
 """Octets in front of the IP header: loopback, and Linux's `any`."""
 
 
+MAGIC: Final = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
+"""First octets of pcap (four byte orders and resolutions) and pcapng."""
+
+
 def read(path: Path) -> Contents:
     """The IKE datagrams of a capture. Raises `Unreadable`; OSError where there is no such file."""
+    with path.open("rb") as file:
+        return read_from(file, str(path))
+
+
+def read_from(file: BinaryIO, name: str) -> Contents:
+    """The same from an open file; `name` is how to call it. Raises `Unreadable`."""
     found: list[Datagram] = []
     packets = esp = 0
     cut = ""
-    with path.open("rb") as file:
-        try:
-            reader = dpkt.pcap.UniversalReader(file)
-            link = reader.datalink() & 0xFFFF  # above it stands whether frames end with a checksum
-        except (ValueError, struct.error, dpkt.Error) as error:
-            raise Unreadable(f"{path} is no capture in pcap or pcapng") from error
-        if link != _ETHERNET and link not in _BARE and link not in _LINK_HEADERS:
-            raise Unreadable(
-                f"{path} has link type {link}; Ethernet, raw IP, loopback and Linux's `any` are understood"
-            )
-        fragments = _Fragments()
-        try:
-            for time, frame in reader:
-                packets += 1
-                udp = fragments.add(_network(link, bytes(frame)))
-                if udp is None:
-                    continue
-                content = _ike(udp)
-                if content is None:
-                    esp += udp.port(_PORT_NAT)
-                    continue
-                source, destination = _end(udp.source, udp.content[0:2]), _end(udp.destination, udp.content[2:4])
-                found.append(Datagram(packets, float(time), source, destination, content))
-        except (ValueError, struct.error, dpkt.Error):
-            cut = f"packet {packets + 1} is cut off: what follows is not read"
+    try:
+        reader = dpkt.pcap.UniversalReader(file)
+        link = reader.datalink() & 0xFFFF  # above it stands whether frames end with a checksum
+    except (ValueError, struct.error, dpkt.Error) as error:
+        raise Unreadable(f"{name} is no capture in pcap or pcapng") from error
+    if link != _ETHERNET and link not in _BARE and link not in _LINK_HEADERS:
+        raise Unreadable(f"{name} has link type {link}; Ethernet, raw IP, loopback and Linux's `any` are understood")
+    fragments = _Fragments()
+    try:
+        for time, frame in reader:
+            packets += 1
+            udp = fragments.add(_network(link, bytes(frame)))
+            if udp is None:
+                continue
+            content = _ike(udp)
+            if content is None:
+                esp += udp.port(_PORT_NAT)
+                continue
+            source, destination = _end(udp.source, udp.content[0:2]), _end(udp.destination, udp.content[2:4])
+            octets, encapsulated = content
+            found.append(Datagram(packets, float(time), source, destination, octets, encapsulated, udp.lacking))
+    except (ValueError, struct.error, dpkt.Error):
+        cut = f"packet {packets + 1} is cut off: what follows is not read"
     return Contents(tuple(found), packets, esp, cut)
 
 
@@ -100,31 +111,35 @@ class _Udp(NamedTuple):
     def port(self, number: int) -> bool:
         return number.to_bytes(2) in (self.content[0:2], self.content[2:4])
 
+    @property
+    def lacking(self) -> int:
+        """Octets that are not there."""
+        return max(0, int.from_bytes(self.content[4:6]) - len(self.content))
 
-def _ike(udp: _Udp) -> bytes | None:
-    """The IKE message in it, if it is one."""
+
+def _ike(udp: _Udp) -> tuple[bytes, bool] | None:
+    """The IKE message in it, if it is one, and whether the non-ESP marker preceded it."""
     if len(udp.content) < 8:
         return None
-    octets = udp.content[8 : max(8, int.from_bytes(udp.content[4:6]))]
+    octets = udp.content[8 : int.from_bytes(udp.content[4:6]) or None]
     if udp.port(_PORT_NAT):
         try:
             packet = wire.split(octets)
         except Dropped:
             return None
-        if isinstance(packet, wire.Ike):
-            return packet.datagram
-        return None
-    if udp.port(_PORT) or _looks_like_ike(octets):
-        return octets
-    return octets[4:] if octets[:4] == wire.NON_ESP_MARKER and _looks_like_ike(octets[4:]) else None
+        return (packet.datagram, True) if isinstance(packet, wire.Ike) else None
+    if udp.port(_PORT) or looks_like_ike(octets):
+        return octets, False
+    marked = octets[:4] == wire.NON_ESP_MARKER and looks_like_ike(octets[4:])
+    return (octets[4:], True) if marked else None
 
 
-def _looks_like_ike(octets: bytes) -> bool:
+def looks_like_ike(octets: bytes) -> bool:
     """Whether it has a header of IKEv2 whose Length is right."""
     if len(octets) < wire.HEADER_SIZE:
         return False
     header = wire.peek(octets)
-    return header.version == wire.VERSION and header.exchange_type in _EXCHANGES and header.length == len(octets)
+    return header.version >> 4 == wire.VERSION >> 4 and header.spi_i != wire.NO_SPI and header.length == len(octets)
 
 
 def _end(address: bytes, port: bytes) -> str:
