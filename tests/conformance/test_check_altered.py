@@ -159,6 +159,8 @@ class Case(NamedTuple):
     packet: int
     """The first that nothing explains; forged ones that are put in bear the number 900."""
     section: str
+    row: str = ""
+    """The row that comes closest: its situation is the one at hand. Empty where no row is concerned."""
 
 
 CASES = (
@@ -169,21 +171,21 @@ CASES = (
     Case(message_id_with_other_content, LIFE, 900, "2.1"),
     Case(retransmission_encrypted_anew, LIFE, 900, "2.1"),
     Case(second_answer, LIFE, 900, "2.1"),
-    Case(delete_in_the_answer_to_a_crossing_delete, CROSSING, 8, "1.4.1"),
+    Case(delete_in_the_answer_to_a_crossing_delete, CROSSING, 8, "1.4.1", "collision.delete_child.closing"),
     Case(wrong_exchange_type_in_response, LIFE, 10, "3.1"),
-    Case(open_child_sa_not_deleted_in_answer, LIFE, 22, "1.4.1"),
+    Case(open_child_sa_not_deleted_in_answer, LIFE, 22, "1.4.1", "child.delete.request"),
     Case(another_child_sa_deleted_in_answer, LIFE, 22, "1.4.1"),
-    Case(delete_refused, LIFE, 22, "1.4.1"),
-    Case(request_after_the_end, LIFE, 900, "2.4"),
-    Case(delete_of_the_ike_sa_answered_by_a_delete, LIFE, 26, "1.4.1"),
+    Case(delete_refused, LIFE, 22, "1.4.1", "child.delete.request"),
+    Case(request_after_the_end, LIFE, 900, "1.4.1", "liveness.send"),
+    Case(delete_of_the_ike_sa_answered_by_a_delete, LIFE, 26, "1.4.1", "ike.delete.request"),
     Case(invalid_message_id_in_a_response, LIFE, 10, "2.3"),
-    Case(child_sa_before_authentication, LIFE, 900, "1.3.1"),
-    Case(authentication_once_more, LIFE, 900, "1.2"),
-    Case(delete_of_a_child_sa_that_never_was, LIFE, 9, "1.4.1"),
-    Case(rekey_of_a_deleted_child_sa, LIFE, 900, "1.3.3"),
-    Case(old_ike_sa_used_after_it_was_deleted, SUCCESSION, 900, "2.4"),
-    Case(child_sa_deleted_on_the_old_ike_sa, SUCCESSION, 900, "1.4.1"),
-    Case(child_sa_not_found_though_it_is_there, LIFE, 18, "1.3.3"),
+    Case(child_sa_before_authentication, LIFE, 900, "1", "child.create.send"),
+    Case(authentication_once_more, LIFE, 900, "1.2", "init.response.ok"),
+    Case(delete_of_a_child_sa_that_never_was, LIFE, 9, "1.4.1", "child.delete.send"),
+    Case(rekey_of_a_deleted_child_sa, LIFE, 900, "1.3.3", "child.rekey.send"),
+    Case(old_ike_sa_used_after_it_was_deleted, SUCCESSION, 900, "2.8", "liveness.send"),
+    Case(child_sa_deleted_on_the_old_ike_sa, SUCCESSION, 900, "2.8", "child.delete.send"),
+    Case(child_sa_not_found_though_it_is_there, LIFE, 18, "1.3.3", "child.rekey.request.accept"),
     Case(ike_sa_init_retried_without_the_cookie, COOKIES, 9, "2.6"),
     Case(ike_sa_init_retried_with_another_nonce, COOKIES, 9, "2.6"),
     Case(fewer_suites_after_invalid_ke, COOKIES, 11, "1.2"),
@@ -197,6 +199,14 @@ def test_an_alteration_is_a_violation_at_the_first_message_affected(case: Case) 
     assert report.exit is Exit.VIOLATION
     assert [each.number for each in violations] == [case.packet]
     assert (violations[0].section, bool(violations[0].requirements)) == (case.section, True)
+    assert violations[0].rows[:1] == ((case.row,) if case.row else ())
+
+
+def test_the_reason_is_about_the_state_at_that_moment_and_not_about_an_earlier_one() -> None:
+    (found,) = child_sa_deleted_on_the_old_ike_sa(captured(SUCCESSION)).judge().violations
+    assert "is REPLACED" in found.details[0]
+    (found,) = child_sa_before_authentication(captured(LIFE)).judge().violations
+    assert "is HALF_OPEN" in found.details[0]
 
 
 @pytest.mark.parametrize("name", scenarios())

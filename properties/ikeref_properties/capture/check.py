@@ -6,9 +6,11 @@ After a violation the rest of its family is not judged: no state is left from wh
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from ikeref_model.events import Outcome
 from ikeref_model.monitor import Candidate, Match
+from ikeref_model.state import Ike
 from ikeref_model.tables import BY_NAME
 
 from ikeref.net import packets
@@ -22,6 +24,7 @@ from ikeref_properties.capture.names import Names
 from ikeref_properties.capture.opening import UNKNOWN, Opener, Seen, State
 from ikeref_properties.capture.rules import Finding, Weight
 from ikeref_properties.capture.sessions import Exchange, Item, Sa, Sessions, Side, sessions
+from ikeref_properties.closest import closest
 
 
 class Exit(IntEnum):
@@ -64,6 +67,10 @@ class Report:
     @property
     def findings(self) -> tuple[Finding, ...]:
         return tuple(each for line in self.lines for each in line.findings)
+
+    @property
+    def violations(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.weight is Weight.VIOLATION)
 
     @property
     def judged(self) -> int:
@@ -196,7 +203,9 @@ class _Court:
                 family.closed = "a window above 1 was announced, and the rows have window 1"
                 self.limits[f"IKE SA {item.sa.name}: {family.closed}"] = None
                 return (), tuple(findings)
-            return (), (*findings, _violation(item, verdict))
+            rekeys = [each for side in Side for each in self.found.queue(item.sa, side) if each.heir]
+            replaced = any(each.outcome in (None, Outcome.OK) for each in rekeys)
+            return (), (*findings, _violation(item, verdict, replaced))
         if verdict.loose:
             findings.append(Finding(Weight.NOTE, item.seen.number, _LOOSE))
         if verdict.departures:
@@ -243,30 +252,56 @@ _BLOCKED: dict[Blocked, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
-def _violation(item: Item, verdict: Verdict) -> Finding:
-    """No state explains the message."""
+def _violation(item: Item, verdict: Verdict, replaced: bool) -> Finding:
+    """No state explains the message; `replaced`: its IKE SA was rekeyed."""
     if verdict.blocked is not None:
         text, section, ids = _BLOCKED[verdict.blocked]
         return Finding(Weight.VIOLATION, item.seen.number, text, section, ids)
-    closest = _closest(verdict.candidates)
-    rows = tuple(each.row for each in closest)
-    ids = tuple(dict.fromkeys(id for each in rows for id in BY_NAME[each].requirements))
-    details = tuple(f"{each.row} (Section {each.section}): {each.why}" for each in closest)
+    told = closest(verdict.candidates, verdict.fitting)
+    others = _elsewhere(verdict) if item.is_response else ()
+    rows = tuple(each.row for each in told)
+    details = tuple(f"{each.row} (Section {each.section}): {each.why}" for each in (*told, *others))
+    early_or_late = _out_of_time(verdict, replaced) if not item.is_response else None
+    if early_or_late is not None:
+        text, section, ids = early_or_late
+        return Finding(Weight.VIOLATION, item.seen.number, f"{_what(item)} {text}", section, ids, rows, details)
+    ids = tuple(dict.fromkeys(id for each in told for id in BY_NAME[each.row].requirements))
     verb = "be answered like this" if item.is_response else "be sent"
     text = f"no state explains it: this {_what(item)} can't {verb} here"
-    section = closest[0].section if closest else ""
-    return Finding(Weight.VIOLATION, item.seen.number, text, section, ids, rows, details)
+    return Finding(
+        Weight.VIOLATION, item.seen.number, text, told[0].section if told else "", ids[:_SHOWN], rows, details
+    )
+
+
+_SHOWN: Final = 6
+"""Requirements that are named."""
+_EARLY: Final = frozenset((Ike.IDLE, Ike.INIT_SENT, Ike.AUTH_SENT, Ike.HALF_OPEN))
+
+
+def _out_of_time(verdict: Verdict, replaced: bool) -> tuple[str, str, tuple[str, ...]] | None:
+    """A request on an IKE SA that is not there yet, or no longer: no row about the request itself says why."""
+    if verdict.phases and verdict.phases <= _EARLY:
+        return "before IKE_AUTH is over", "1", ("7296-1-02", "7296-1.4-01")
+    if verdict.phases == {str(Ike.CLOSED)}:
+        text = "on an IKE SA that has been deleted"
+        if replaced:
+            return text, "2.8", ("7296-2.8-11",)
+        return text, "1.4.1", ("7296-1.4.1-11", "7296-1.4.1-12")
+    if verdict.phases == {str(Ike.REPLACED)}:
+        text = "on an IKE SA that has been replaced: its successor has the Child SAs, and only its Delete is to come"
+        return text, "2.8", ("7296-2.8-09", "7296-2.8-11", "7296-1.4-03")
+    return None
+
+
+def _elsewhere(verdict: Verdict) -> tuple[Candidate, ...]:
+    """Rows that allow such an answer, in other situations."""
+    needing = [each for each in verdict.candidates if each.why.startswith("it needs")]
+    return tuple(each for each in needing if each.row not in verdict.fitting)[:2]
 
 
 def _what(item: Item) -> str:
     kind = item.exchange.kind
     return f"{kind} request" if kind is not None else "request"
-
-
-def _closest(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Rows that the RFC calls MUST first."""
-    levels = ("MUST", "implied", "SHOULD", "MAY", "silent")
-    return tuple(sorted(candidates, key=lambda each: levels.index(BY_NAME[each.row].level))[:6])
 
 
 def _departure(item: Item, rows: tuple[Match, ...]) -> Finding:

@@ -68,6 +68,11 @@ class Verdict(NamedTuple):
     """Rows that say SHOULD and were not followed."""
     blocked: Blocked | None = None
     candidates: tuple[Candidate, ...] = ()
+    """The rows that were tried."""
+    fitting: frozenset[str] = frozenset()
+    """Those whose situation is the one at hand, by name."""
+    phases: frozenset[str] = frozenset()
+    """In which states the IKE SA may have been."""
     explained: bool = True
     loose: bool = False
     """The IKE SA does what the rows don't have; only the order of messages was judged."""
@@ -116,12 +121,15 @@ class End:
         if relaxed:
             self.histories = relaxed
             return Verdict((), self.judge.departures.get(key, ()))
-        reasons = self.judge.reasons.get(key, {})
-        fitting_rows = self.judge.fitting.get(key, set()) & reasons.keys()
-        candidates = tuple(each for each in reasons.values() if not fitting_rows or each.row in fitting_rows)
+        ready = [each for each in reached if _is_next(each.places[at], item, place)]
+        furthest = max((_progress(each) for each in ready), default=0)
+        states = {each.state for each in ready if _progress(each) == furthest}
+        candidates, names = self.judge.why(states, key[0], item.exchange)
         return Verdict(
             blocked=None if candidates else self._blocked(reached, at, place, item),
             candidates=candidates,
+            fitting=names,
+            phases=frozenset(str(each.ike(item.sa.name).state) for each in states),
             explained=False,
         )
 
@@ -222,6 +230,18 @@ class End:
             return
         for state in _unsettled(history.state, sa, self.side, exchange):
             yield history._replace(state=state)
+
+
+def _is_next(at: Place, item: Item, place: int) -> bool:
+    """Whether the message is the next that an end may send which has come so far."""
+    if item.is_response:
+        return at.handled == place and (item.exchange.request is None or item.exchange.request.index < item.index)
+    return at.sent == place == at.received
+
+
+def _progress(history: History) -> int:
+    """How much has happened in it."""
+    return sum(sum(each) for each in history.places)
 
 
 def _arrived(exchange: Exchange, now: int) -> bool:

@@ -5,11 +5,11 @@ situation say SHOULD, or the RFC is silent, another answer is a departure: it is
 row says that allows such an answer elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Final
 
-from ikeref_model.endpoint_state import ChildRecord, Endpoint, scopes
+from ikeref_model.endpoint_state import ChildRecord, Endpoint
 from ikeref_model.events import (
     Asked,
     Change,
@@ -26,16 +26,17 @@ from ikeref_model.events import (
     Response,
     Sent,
 )
-from ikeref_model.monitor import Accepted, Candidate, Match, advance
+from ikeref_model.monitor import Accepted, Candidate, Match, Rejection, advance
 from ikeref_model.rows import Answer, Row
-from ikeref_model.state import FACTS, NOTHING, Child, Ike
+from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.tables import BY_NAME, ROWS
-from ikeref_model.terms import TRUE, holds
+from ikeref_model.terms import TRUE
 
 from ikeref.registry import NotifyType
 from ikeref_properties.capture import meaning
 from ikeref_properties.capture.opening import State
 from ikeref_properties.capture.sessions import Exchange, Side
+from ikeref_properties.closest import fitting
 
 Facts = tuple[tuple[str, bool], ...]
 Key = tuple[str, str, int, int]
@@ -95,10 +96,8 @@ class Judge:
         self.queues = queues
         self.taken: dict[tuple[Event, Key], dict[Endpoint, tuple[Match, ...]]] = {}
         """The rows of one explanation of each step, by the state that it leads to."""
-        self.reasons: dict[tuple[Event, Key], dict[str, Candidate]] = {}
-        """Why rows did not fit."""
-        self.fitting: dict[tuple[Event, Key], set[str]] = {}
-        """Which rows fit the situation, but for the answer."""
+        self.order: dict[tuple[Event, Key], Candidate] = {}
+        """Why IKE_AUTH did not fit, which is judged by its place alone."""
         self.departures: dict[tuple[Event, Key], tuple[Match, ...]] = {}
         self.wild = wild
         """The capture lacks something: a Child SA that it does not tell of may be there all the same."""
@@ -129,7 +128,7 @@ class Judge:
             silent = Ruling.SAME
             if state.ike(exchange.sa.name).state not in (Ike.AUTH_SENT, Ike.HALF_OPEN):
                 why = f"it comes once, after IKE_SA_INIT; the IKE SA is {state.ike(exchange.sa.name).state}"
-                self.reasons.setdefault((event, exchange.key), {})[_OPENING] = Candidate(_OPENING, "1.2", why)
+                self.order[event, exchange.key] = Candidate(_OPENING, "1.2", why)
                 return
         if silent is not None:
             if before is None:
@@ -151,14 +150,29 @@ class Judge:
                 self.taken.setdefault(key, {}).setdefault(after, result.matches)
             yield from result.states
             return
-        reasons = self.reasons.setdefault(key, {})
-        for each in result.candidates:
-            reasons.setdefault(each.row, each)
-        self.fitting.setdefault(key, set()).update(row.name for row in _fitting(state, observation))
         if relaxed:
-            for fitting, states in _departing(state, observation):
-                self.departures.setdefault(key, fitting)
+            for departed, states in _departing(state, observation):
+                self.departures.setdefault(key, departed)
                 yield from states
+
+    def why(
+        self, states: Iterable[Endpoint], event: Event, exchange: Exchange
+    ) -> tuple[tuple[Candidate, ...], frozenset[str]]:
+        """The rows that were tried in these states with the reasons why they don't allow the step, and the names of
+        those whose situation was the one at hand."""
+        if (event, exchange.key) in self.order:
+            return (self.order[event, exchange.key],), frozenset()
+        if exchange.kind is None:
+            return (), frozenset()
+        found: dict[str, Candidate] = {}
+        names: frozenset[str] = frozenset()
+        for state in states:
+            for observation in self._observations(event, exchange, None):
+                result = advance(frozenset((state,)), observation)
+                if isinstance(result, Rejection):
+                    found |= {each.row: each for each in result.candidates if each.row not in found}
+                    names |= fitting((state,), observation)
+        return tuple(found.values()), names
 
     def _opens_authentication(self, exchange: Exchange) -> bool:
         """Whether it is the first request after IKE_SA_INIT, be it IKE_AUTH or IKE_INTERMEDIATE."""
@@ -292,8 +306,9 @@ def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tupl
     event = observation.event
     if isinstance(event, Command):
         yield from _late(state, observation, event.kind)
-    fitting = _fitting(state, observation)
-    if not isinstance(event, Request) or not fitting or any(row.level in _BINDING for row in fitting):
+    names = fitting((state,), observation)
+    fit = [row for row in ROWS if row.name in names]
+    if not isinstance(event, Request) or not fit or any(row.level in _BINDING for row in fit):
         return
     answer = observation.sent[0] if observation.sent else None
     if not isinstance(answer, Reply):
@@ -302,11 +317,11 @@ def _departing(state: Endpoint, observation: Observation) -> Iterator[tuple[tupl
     rows = _for_request(event)
     wanted = Answer("reply", answer.outcome)
     allowing = tuple(_anywhere(row) for row in rows if wanted in row.answers)
-    answering = tuple(_anywhere(row)._replace(answers=frozenset((wanted,))) for row in fitting)
+    answering = tuple(_anywhere(row)._replace(answers=frozenset((wanted,))) for row in fit)
     for candidates in (allowing, answering):
         result = advance(frozenset((state,)), observation, candidates)
         if isinstance(result, Accepted):
-            yield tuple(Match(row, child) for row in fitting), result.states
+            yield tuple(Match(row, child) for row in fit), result.states
             return
 
 
@@ -337,17 +352,6 @@ def _for_request(event: Request) -> list[Row]:
     """The rows for a request that is new."""
     rows = (row for row in ROWS if row.on.what == "request" and event.kind in row.on.kinds)
     return [row for row in rows if row.on.position is Position.FRESH]
-
-
-def _fitting(state: Endpoint, observation: Observation) -> list[Row]:
-    """The rows for a request whose situation is the one at hand, whatever they have for an answer."""
-    event = observation.event
-    if not isinstance(event, Request):
-        return []
-    child = event.children[0] if event.children else ""
-    facts = {each.name: False for each in FACTS} | dict(observation.facts)
-    view = scopes(state, observation.sa, child, facts)
-    return [row for row in _for_request(event) if holds(row.condition(), view.read, view.children())]
 
 
 def _anywhere(row: Row) -> Row:
