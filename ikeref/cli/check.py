@@ -146,6 +146,7 @@ def _line(line: Line) -> dict[str, Any]:
             "spi_i": message.spi_i.hex(),
             "spi_r": message.spi_r.hex(),
             "message": words.notation(message, protected=protected),
+            "about": words.about(message),
         }
     return found | {
         "judged": line.judged,

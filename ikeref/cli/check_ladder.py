@@ -38,7 +38,15 @@ def ladder(report: Report, console: Console) -> Group:
     inner = max(NARROWEST, min(console.width, WIDEST)) - LEFT - 2
     ends = _Ends(report)
     head = Text.assemble((" " * LEFT + ends.left.ljust(inner - len(ends.right) + 2) + ends.right, "bold"))
-    return Group(head, *(row for line in report.lines for row in _datagram(line, ends.leftwards(line), inner)))
+    rows: list[Text] = [head]
+    before = ""
+    for line in report.lines:
+        name = line.item.sa.name if line.item is not None else before
+        if name != before and len(report.sas) > 1:
+            rows.append(_row("", f" IKE SA {name} ".center(inner, "·"), STYLES["note"]))
+        before = name
+        rows += _datagram(line, ends.leftwards(line), inner)
+    return Group(*rows)
 
 
 class _Ends:
@@ -76,7 +84,9 @@ def _datagram(line: Line, leftwards: bool, inner: int) -> list[Text]:
         style = "response" if message.is_response else "request"
         if line.seen.state in (State.CLEAR, State.OPENED) and not line.again:
             notation = words.notation(message, protected=line.seen.state is State.OPENED)
-    rows = [_beside("", title, STYLES[style], leftwards, inner)]
+            about = words.about(message)
+            title += f" · {about}" if about else ""
+    rows = [_beside("", text, STYLES[style], leftwards, inner) for text in _wrapped(title, inner - 2)]
     rows += [_beside("", text, STYLES["payloads"], leftwards, inner) for text in _wrapped(notation, inner - 2)]
     stroke = "╌" if line.again else "─"
     shaft = "◀" + stroke * (inner - 1) if leftwards else stroke * (inner - 1) + "▶"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ikeref.policy import addresses, identities
-from ikeref.registry import Encr, ExchangeType, Integ, KeGroup, Prf, ProtocolId, name
+from ikeref.registry import Encr, ExchangeType, Integ, KeGroup, NotifyType, Prf, ProtocolId, name
 from ikeref.sa import (
     Audit,
     CheckLiveness,
@@ -26,7 +26,7 @@ from ikeref.sa import (
     Replayed,
     Transmit,
 )
-from ikeref.wire import KE, SA, Message, Nonce, Payload, payload_name
+from ikeref.wire import KE, SA, D, Message, N, Nonce, Payload, payload_name
 
 
 def notation(message: Message, *, protected: bool) -> str:
@@ -58,6 +58,28 @@ _ORDINALS: Final[dict[int, str]] = {ExchangeType.IKE_SA_INIT: "1", ExchangeType.
 def exchange(message: Message) -> str:
     """`IKE_AUTH request 1`."""
     return f"{name(ExchangeType, message.exchange_type)} {direction(message)} {message.message_id}"
+
+
+def about(message: Message) -> str:
+    """What a message deletes or rekeys: `deletes ESP 0063bd80`; empty where it does neither (Sections 1.3.3, 1.4.1)."""
+    found = []
+    for payload in message.payloads:
+        match payload:
+            case N(type=NotifyType.REKEY_SA, protocol_id=protocol, spi=spi):
+                found.append(f"rekeys {name(ProtocolId, protocol)} {spi.hex()}")
+            case D(protocol_id=ProtocolId.IKE):
+                found.append("deletes the IKE SA")
+            case D(protocol_id=protocol, spis=spis):
+                found.append(f"deletes {name(ProtocolId, protocol)} {', '.join(each.hex() for each in spis)}")
+            case SA(proposals=(first, *_)) if first.protocol_id == ProtocolId.IKE and _creates(message):
+                found.append("rekeys the IKE SA")
+            case _:
+                pass
+    return "; ".join(found)
+
+
+def _creates(message: Message) -> bool:
+    return message.exchange_type == ExchangeType.CREATE_CHILD_SA and not message.is_response
 
 
 def direction(message: Message) -> str:

@@ -93,7 +93,9 @@ class _Drawing:
         message = item.flight.message
         style = STYLES["response" if message is not None and message.is_response else "request"]
         title = item.title + (" · sent again" if item.flight.transmit.again else "")
-        lines = [self._line("", self._aligned(item.sender, title), style, "")]
+        lines = [
+            self._line("", self._aligned(item.sender, text), style, "") for text in _wrapped(title, self.inner - 2)
+        ]
         if not item.flight.transmit.again:
             lines += [
                 self._line("", self._aligned(item.sender, text), STYLES["payloads"], "")

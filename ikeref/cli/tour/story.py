@@ -39,7 +39,7 @@ class Arrow(NamedTuple):
     """Counts from 1 through the tour."""
     flight: Flight
     title: str
-    """`IKE_AUTH request 1`."""
+    """`IKE_AUTH request 1`, `INFORMATIONAL request 3 · deletes ESP 0063bd80`."""
     notation: str
     """Payloads as the RFC writes them."""
 
@@ -95,7 +95,9 @@ def arrow(index: int, flight: Flight) -> Arrow:
     if flight.message is None:
         return Arrow(index + 1, flight, "NAT keepalive", "one octet, 0xff")
     notation = words.notation(flight.message, protected=is_protected(flight))
-    return Arrow(index + 1, flight, words.exchange(flight.message), notation)
+    about = words.about(flight.message)
+    title = words.exchange(flight.message) + (f" · {about}" if about else "")
+    return Arrow(index + 1, flight, title, notation)
 
 
 def is_protected(flight: Flight) -> bool:
