@@ -20,11 +20,12 @@ from ikeref_model.rows import (
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import Pick, Value, all_of, is_, isnt
 
-READY = all_of(is_("ike.state", Ike.ESTABLISHED), is_("ike.own", NOTHING))
+READY = all_of(is_("ike.state", Ike.ESTABLISHED), is_("ike.room"))
 """The IKE SA can carry a new request about a Child SA."""
 CONTROLLED = all_of(READY, is_("child.on_ike"))
 """Control messages go under the IKE SA that controls the Child SA (Section 1.4)."""
 ANSWERED: dict[str, Value | Pick] = {"ike.own": NOTHING}
+"""The request that is answered is outstanding no more; or, where the IKE SA ends, no request is."""
 SUPERFLUOUS: dict[str, Value | Pick] = {
     "child_theirs.state": Pick(is_("child_theirs.state", Child.OPEN), Child.REPLACED, None),
 }

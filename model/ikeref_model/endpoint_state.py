@@ -17,26 +17,66 @@ from ikeref_model.events import (
     Superseded,
 )
 from ikeref_model.rows import Row
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import ANNOUNCED, NOTHING, ONE, Child, Ike
 from ikeref_model.terms import Pick, Value, holds
 
 
+class Outstanding(NamedTuple):
+    """A request of this end without a response."""
+
+    number: int
+    """Its Message ID."""
+    kind: Kind
+    subjects: tuple[str, ...] = ()
+    """The Child SAs that it is about."""
+
+
 class IkeRecord(NamedTuple):
-    """An IKE SA: the variables of `state.IKE`, the names of its successors, its counters."""
+    """An IKE SA: the variables of `state.IKE` and `state.WINDOW`, the names of its successors, its counters."""
 
     name: str
     state: str = Ike.IDLE
-    own: str = NOTHING
+    outstanding: tuple[Outstanding, ...] = ()
+    """Requests without a response, the oldest first."""
     due: bool = False
     verified: bool = False
     mine: str = ""
     theirs: str = ""
-    subjects: tuple[str, ...] = ()
-    """The Child SAs that the outstanding request is about."""
     sent: int = 0
-    """Requests sent: the Message ID of the next one (Section 2.2)."""
+    """The Message ID of the next request (Section 2.2)."""
     seen: int = 0
-    """Requests answered: the Message ID that is expected next."""
+    """The lowest Message ID of a request that was not answered yet."""
+    ahead: tuple[int, ...] = ()
+    """Message IDs above it that were answered, in ascending order: none unless the window is above 1."""
+    window: int = 1
+    """How many requests of the peer this end takes at once."""
+    peer_window: int = 1
+    """How many requests of this end the peer takes at once."""
+
+    @property
+    def own(self) -> str | frozenset[str]:
+        """The kind of what is outstanding; several where they differ, NOTHING where there is none."""
+        if not self.outstanding:
+            return NOTHING
+        if len(self.outstanding) == 1:
+            return self.outstanding[0].kind
+        return frozenset(each.kind for each in self.outstanding)
+
+    @property
+    def room(self) -> bool:
+        """Whether another request may be sent: all up to the one `peer_window` before it are answered (Section 2.3)."""
+        return not self.outstanding or self.sent < self.outstanding[0].number + self.peer_window
+
+    def asks(self, kind: Kind) -> bool:
+        """Whether a request of that kind is outstanding."""
+        return any(each.kind == kind for each in self.outstanding)
+
+    def answered_by(self, kind: Kind, message_id: int | None) -> Outstanding | None:
+        """The outstanding request to which a response belongs; where its Message ID is not known, the oldest."""
+        for each in self.outstanding:
+            if each.kind == kind and message_id in (None, each.number):
+                return each
+        return None
 
 
 class ChildRecord(NamedTuple):
@@ -52,8 +92,30 @@ class ChildRecord(NamedTuple):
     theirs: str = ""
 
 
-IKE_FIELDS = {"state": "state", "own": "own", "due": "due", "verified": "verified"}
+IKE_FIELDS = {"state": "state", "due": "due", "verified": "verified"}
+SIZES = ("window", "peer_window")
 CHILD_FIELDS = {"state": "state", "in": "incoming", "out": "outgoing", "due": "due"}
+
+
+def position_of(number: int, seen: int, ahead: tuple[int, ...] = (), window: int = 1) -> Position:
+    """Where the Message ID of a request lies, if all requests below `seen` and those in `ahead` are answered. Responses
+    have to be kept until a request comes whose Message ID is `window` higher (Sections 2.1 and 2.3)."""
+    if number >= seen + window:
+        return Position.OUTSIDE
+    if number >= seen and number not in ahead:
+        return Position.FRESH
+    highest = ahead[-1] if ahead else seen - 1
+    return Position.REPLAY if number > highest - window else Position.BELOW
+
+
+def counted(number: int, seen: int, ahead: tuple[int, ...] = ()) -> tuple[int, tuple[int, ...]]:
+    """`seen` and `ahead` after that request was answered."""
+    if number != seen:
+        return seen, tuple(sorted((*ahead, number)))
+    seen += 1
+    while ahead and ahead[0] == seen:
+        seen, ahead = seen + 1, ahead[1:]
+    return seen, ahead
 
 
 class Endpoint(NamedTuple):
@@ -105,8 +167,11 @@ class Endpoint(NamedTuple):
             record = record._replace(state=Child.DENIED)
         return self._replace(children=others).with_child(record), new
 
-    def without_denied(self) -> "Endpoint":
-        """The same when nothing is expected any more."""
+    def without_denied(self, sa: str) -> "Endpoint":
+        """The same if nothing is expected any more on that IKE SA that could be what was denied."""
+        ike = self.ike(sa)
+        if ike.asks(Kind.CREATE_CHILD) or ike.asks(Kind.REKEY_CHILD):
+            return self
         return self._replace(children=tuple(each for each in self.children if each.state != Child.DENIED))
 
     def changes_since(self, before: "Endpoint") -> tuple[Change, ...]:
@@ -133,23 +198,15 @@ class Endpoint(NamedTuple):
                 changes.append(Closed(name))
         return tuple(changes)
 
-    def position_fits(self, sa: str, position: Position, message_id: int | None) -> bool:
-        """Whether the Message ID of a request lies where the observer says (window 1)."""
-        seen = self.ike(sa).seen
+    def position_fits(self, sa: str, position: Position, message_id: int | None, kind: Kind) -> bool:
+        """Whether the Message ID of a request lies where the observer says. That an IKE_SA_INIT request has come before
+        is told by the whole of it (Section 2.1)."""
         if message_id is None:
             return True
-        match position:
-            case Position.FRESH:
-                return message_id == seen
-            case Position.REPLAY:
-                return message_id < seen
-            case Position.OUTSIDE:
-                return message_id > seen
-
-    def answers_own(self, sa: str, kind: Kind, message_id: int | None) -> bool:
-        """Whether a response answers the outstanding request."""
         ike = self.ike(sa)
-        return ike.own == kind and (message_id is None or message_id == ike.sent - 1)
+        if kind is Kind.IKE_SA_INIT:
+            return position is (Position.REPLAY if ike.seen else Position.FRESH)
+        return position is position_of(message_id, ike.seen, ike.ahead, ike.window)
 
     def may_number(self, sa: str, message_id: int | None, *, kind: Kind | None = None) -> bool:
         """Whether a new request may bear that Message ID: the next one; 0 for every IKE_SA_INIT."""
@@ -157,15 +214,26 @@ class Endpoint(NamedTuple):
         return message_id is None or message_id == expected
 
     def asked(self, sa: str, request: Asked) -> "Endpoint":
-        """The same after that request was sent."""
+        """The same after that request was sent: it gets its Message ID, and the row has said that it is outstanding."""
         ike = self.ike(sa)
-        sent = 1 if request.kind is Kind.IKE_SA_INIT else ike.sent + 1
-        return self.with_ike(ike._replace(sent=sent, subjects=request.children))
+        if request.kind is Kind.IKE_SA_INIT:
+            return self.with_ike(ike._replace(sent=1))
+        number = ike.sent
+        if all(each.number != number for each in ike.outstanding):  # it goes on with an exchange of several rounds
+            number = max((each.number for each in ike.outstanding if each.kind == request.kind), default=number)
+        outstanding = tuple(
+            each._replace(number=ike.sent, subjects=request.children) if each.number == number else each
+            for each in ike.outstanding
+        )
+        return self.with_ike(ike._replace(sent=ike.sent + 1, outstanding=outstanding))
 
-    def counted(self, sa: str, answered: bool) -> "Endpoint":
+    def counted(self, sa: str, answered: bool, message_id: int | None = None) -> "Endpoint":
         """The same after a fresh request was answered; an IKE_SA_INIT that created nothing does not count."""
         ike = self.ike(sa)
-        return self.with_ike(ike._replace(seen=ike.seen + 1)) if answered and ike.state != Ike.IDLE else self
+        if not answered or ike.state == Ike.IDLE:
+            return self
+        seen, ahead = counted(ike.seen if message_id is None else message_id, ike.seen, ike.ahead)
+        return self.with_ike(ike._replace(seen=seen, ahead=ahead))
 
 
 class View(NamedTuple):
@@ -176,8 +244,12 @@ class View(NamedTuple):
     sa: str
     child: str
     facts: dict[str, bool]
+    number: int | None = None
+    """The Message ID of our request that is answered."""
+    announced: int = 1
+    """What SET_WINDOW_SIZE says."""
 
-    def read(self, variable: str) -> Value:
+    def read(self, variable: str) -> Value | frozenset[str]:
         """The value of a variable."""
         scope, _, name = variable.partition(".")
         match scope:
@@ -229,15 +301,26 @@ class View(NamedTuple):
         return self.of_child(record, variable.partition(".")[2])
 
 
-def _of_ike(record: IkeRecord, name: str) -> Value:
-    value: Value = getattr(record, IKE_FIELDS[name])
+def _of_ike(record: IkeRecord, name: str) -> Value | frozenset[str]:
+    if name in SIZES:
+        return ONE if getattr(record, name) == 1 else ANNOUNCED
+    value: Value | frozenset[str] = getattr(record, name)
     return value
 
 
-def scopes(state: Endpoint, sa: str, child: str, facts: dict[str, bool], *, ike_from: Endpoint | None = None) -> View:
+def scopes(
+    state: Endpoint,
+    sa: str,
+    child: str,
+    facts: dict[str, bool],
+    *,
+    ike_from: Endpoint | None = None,
+    number: int | None = None,
+    announced: int = 1,
+) -> View:
     """The view from IKE SA `sa` and Child SA `child`; the IKE SA is read from `ike_from` where several Child SAs
-    take one step together."""
-    return View(state, ike_from if ike_from is not None else state, sa, child, facts)
+    take one step together. `number` is the Message ID of a response, `announced` what SET_WINDOW_SIZE says."""
+    return View(state, ike_from if ike_from is not None else state, sa, child, facts, number, announced)
 
 
 def apply(state: Endpoint, row: Row, view: View, heirs: list[str], new_child: str) -> Endpoint:
@@ -276,15 +359,36 @@ def apply(state: Endpoint, row: Row, view: View, heirs: list[str], new_child: st
         if scope in touched:
             after = after.with_child(_child_set(after.child(name), scope, values, view.sa, ike))
     # IKE SAs
-    after = after.with_ike(_ike_set(ike, "ike", values))
+    if "ike.own" in values:
+        ike = _outstanding(ike, row, values, view.number)
+    after = after.with_ike(_ike_set(ike, "ike", values, view.announced))
     for scope, name in (("ike_mine", ike.mine), ("ike_theirs", ike.theirs)):
         if scope in touched:
-            after = after.with_ike(_ike_set(after.ike(name), scope, values))
+            after = after.with_ike(_ike_set(after.ike(name), scope, values, view.announced))
     return after
 
 
-def _ike_set(record: IkeRecord, scope: str, values: dict[str, Value]) -> IkeRecord:
+def _outstanding(ike: IkeRecord, row: Row, values: dict[str, Value], number: int | None) -> IkeRecord:
+    """What `ike.own := VALUE` means where several requests may be outstanding: the one that a response answers is so no
+    more, and NOTHING is left where the IKE SA ends; a kind is that of the request which is sent now."""
+    kept = tuple(each for each in ike.outstanding if each.number != ike.sent)
+    if row.on.what == "response":
+        kept = tuple(each for each in kept if each.number != number)
+    value = values["ike.own"]
+    if value != NOTHING:
+        kept = (*kept, Outstanding(ike.sent, Kind(str(value))))
+    elif row.on.what != "response" or values.get("ike.state") == Ike.CLOSED:
+        kept = ()
+    return ike._replace(outstanding=kept)
+
+
+def _ike_set(record: IkeRecord, scope: str, values: dict[str, Value], announced: int) -> IkeRecord:
     fields = {field: values[f"{scope}.{name}"] for name, field in IKE_FIELDS.items() if f"{scope}.{name}" in values}
+    sizes = {ONE: 1, ANNOUNCED: announced}
+    if f"{scope}.window" in values:
+        record = record._replace(window=sizes[str(values[f"{scope}.window"])])
+    if f"{scope}.peer_window" in values:
+        record = record._replace(peer_window=sizes[str(values[f"{scope}.peer_window"])])
     return record._replace(**fields)  # type: ignore[arg-type]  # the table types them
 
 

@@ -56,6 +56,8 @@ class Outcome(StrEnum):
     CHILD_SA_NOT_FOUND = "CHILD_SA_NOT_FOUND"
     AUTHENTICATION_FAILED = "AUTHENTICATION_FAILED"
     INVALID_SYNTAX = "INVALID_SYNTAX"
+    INVALID_MESSAGE_ID = "INVALID_MESSAGE_ID"
+    """Never allowed in a response (Section 2.3), so no row answers it; what a response with it does is a row."""
 
 
 class Position(StrEnum):
@@ -64,7 +66,9 @@ class Position(StrEnum):
     FRESH = "FRESH"
     """In the window, never seen before."""
     REPLAY = "REPLAY"
-    """Of a request that was answered already."""
+    """Of a request that was answered already, and whose response has to be kept: the last ones, by window size."""
+    BELOW = "BELOW"
+    """Of a request that was answered before that."""
     OUTSIDE = "OUTSIDE"
     """Beyond the window."""
 
@@ -116,6 +120,8 @@ class Request:
     known."""
     position: Position = Position.FRESH
     message_id: int | None = None
+    window: int = 0
+    """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,8 @@ class Response:
     children: tuple[str, ...] = ()
     """DELETE_CHILD: those whose paired Delete is in the response."""
     message_id: int | None = None
+    window: int = 0
+    """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,8 @@ class Reply:
     outcome: Outcome
     children: tuple[str, ...] = ()
     """DELETE_CHILD: those whose paired Delete is in the response."""
+    window: int = 0
+    """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,8 @@ class Asked:
     children: tuple[str, ...] = ()
     sa: str = ""
     message_id: int | None = None
+    window: int = 0
+    """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from ikeref_model import state
 from ikeref_model.events import Kind
 from ikeref_model.rows import Row
 from ikeref_model.state import Variable
-from ikeref_model.system import ENDS, PEER, Builder, Names, Right, Scope, Step, System, conj
+from ikeref_model.system import ENDS, PEER, Builder, Names, Right, Scope, Step, System, at_window_one, conj
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import FALSE, Pick, Term, is_, variables_of
 
 SCOPE = Scope("hostile network", tuple(Kind), ("old", "a", "b"), ("old", "a", "b"), recycle=False)
+UNHEARD = ("wait", "announce", "announced")
+"""Events in which nothing happens to an SA."""
 INITIAL = frozenset((Kind.IKE_SA_INIT, Kind.IKE_AUTH))
 
 
@@ -35,7 +37,7 @@ def build_hostile(rows: tuple[Row, ...] = ROWS) -> System:
 class _Hostile(Builder):
     def __init__(self, scope: Scope, rows: tuple[Row, ...]) -> None:
         super().__init__(scope, rows)
-        self.rows = [row for row in rows if not row.variant and row.on.what != "wait"]
+        self.rows = [at_window_one(row) for row in rows if not row.variant and row.on.what not in UNHEARD]
 
     def variables(self) -> tuple[Variable, ...]:
         """The records of both ends, empty at the start, and `proved`."""

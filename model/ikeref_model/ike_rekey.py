@@ -20,7 +20,7 @@ from ikeref_model.rows import (
     send,
     timer,
 )
-from ikeref_model.state import NOTHING, Ike
+from ikeref_model.state import NOTHING, ONE, Ike
 from ikeref_model.terms import Pick, Value, all_of, any_of, is_, isnt, no, some_child
 
 CHILD_EXCHANGES = (Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.DELETE_CHILD)
@@ -30,8 +30,23 @@ SA."""
 UNDECIDED = is_("ike_before.state", Ike.CROSSED)
 """It is one of two successors, and this end does not know yet which of them inherits (docs/silences.md)."""
 
-HEIR_MINE: dict[str, Value | Pick] = {"ike_mine.state": Ike.ESTABLISHED, "ike_mine.verified": True}
-HEIR_THEIRS: dict[str, Value | Pick] = {"ike_theirs.state": Ike.ESTABLISHED, "ike_theirs.verified": True}
+
+def window_of_one(heir: str) -> dict[str, Value | Pick]:
+    """The updates by which an IKE SA made by a rekey begins with windows of 1, whatever the old one had (Section
+    2.3)."""
+    return {f"{heir}.window": ONE, f"{heir}.peer_window": ONE}
+
+
+HEIR_MINE: dict[str, Value | Pick] = {
+    "ike_mine.state": Ike.ESTABLISHED,
+    "ike_mine.verified": True,
+    **window_of_one("ike_mine"),
+}
+HEIR_THEIRS: dict[str, Value | Pick] = {
+    "ike_theirs.state": Ike.ESTABLISHED,
+    "ike_theirs.verified": True,
+    **window_of_one("ike_theirs"),
+}
 
 IKE_REKEY: tuple[Row, ...] = (
     row(
@@ -107,6 +122,7 @@ IKE_REKEY: tuple[Row, ...] = (
             "ike_mine.state": Ike.REPLACED,
             "ike_mine.verified": True,
             "ike_mine.due": True,
+            **window_of_one("ike_mine"),
             **handed_over("theirs"),
         },
         section="2.8.2",

@@ -11,7 +11,7 @@ import z3
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
 from ikeref_model.machine import trigger, triggers
 from ikeref_model.rows import LIVE, Row
-from ikeref_model.state import NOTHING, SCOPES, Child, Ike, Variable
+from ikeref_model.state import NOTHING, ONE, SCOPES, Child, Ike, Variable
 from ikeref_model.symbolic import Symbols, symbols
 from ikeref_model.system import Scope, System
 from ikeref_model.terms import Is, Not, SomeChild, Term, Value, all_of, any_of, evaluate, is_, no
@@ -57,6 +57,18 @@ CONSISTENT: Term = all_of(
 )
 """What the state of an IKE SA and its outstanding request have to do with each other, and with the Child SA in
 question."""
+ALONE = (Kind.IKE_SA_INIT, Kind.IKE_AUTH, Kind.REKEY_IKE, Kind.DELETE_IKE)
+"""Requests that are outstanding alone, whatever the window: nothing was sent before them, and nothing is sent after."""
+ALL_ALONE: Term = all_of(
+    *(implies(is_("ike.own", kind), no(is_("ike.own", *(each for each in Kind if each is not kind)))) for kind in ALONE)
+)
+WINDOWED: Term = all_of(
+    implies(is_("ike.own", NOTHING), is_("ike.room")),
+    implies(all_of(is_("ike.peer_window", ONE), is_("ike.room")), is_("ike.own", NOTHING)),
+)
+"""What there being room has to do with what is outstanding: `IkeRecord.room`."""
+OTHERS = "ike.others"
+"""Not a variable of the rows: the requests outstanding besides the one that a response answers, by kind."""
 SUBJECT: dict[str, Term] = {
     "CREATE_CHILD": is_("child.state", Child.CREATING, Child.DENIED),
     "REKEY_CHILD": is_("child.state", *REKEYING_CHILD),
@@ -66,7 +78,26 @@ SUBJECT: dict[str, Term] = {
 
 
 class _Local(Symbols):
-    """Symbols in which `SomeChild` is a free truth value: there may be any number of other Child SAs."""
+    """Symbols in which `SomeChild` is a free truth value: there may be any number of other Child SAs; and in which
+    `own` is a set: several requests may be outstanding."""
+
+    def equal(self, variable: str, value: Value) -> Any:
+        if variable != OTHERS and not variable.endswith(".own"):
+            return super().equal(variable, value)
+        if value == NOTHING:
+            return z3.Not(z3.Or(*(self._has(variable, kind) for kind in Kind)))
+        return self._has(variable, value)
+
+    def _has(self, variable: str, kind: Value) -> Any:
+        return z3.Bool(f"{variable} has {kind}", self.context)
+
+    def state(self, model: Any) -> dict[str, Value]:
+        found = super().state(model)
+        for name in found:
+            if name.endswith(".own"):
+                kinds = [str(each) for each in Kind if z3.is_true(model.eval(self._has(name, each)))]
+                found[name] = ", ".join(kinds) or NOTHING
+        return found
 
     def some_child(self, term: Term) -> Any:
         return z3.Bool(f"some {SomeChild(term)}", self.context)
@@ -94,10 +125,17 @@ def by_event(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def possible(at: Symbols, event: str) -> list[Any]:
     """When the event can happen at all: a response only to the outstanding request."""
-    terms = [CONSISTENT]
+    terms = [CONSISTENT, ALL_ALONE, WINDOWED]
     if event.startswith("response_"):
         own = next(each for each in at.domains["ike.own"] if event.startswith(f"response_{each}_"))
         terms.append(is_("ike.own", own))
+        for kind in Kind:
+            besides, outstanding = is_(OTHERS, kind), is_("ike.own", kind)
+            terms.append(implies(besides, outstanding))
+            if kind != own:
+                terms.append(implies(outstanding, besides))
+            elif kind in ALONE:
+                terms.append(no(besides))
         if own in SUBJECT:
             terms.append(SUBJECT[str(own)])
     return [evaluate(each, at) for each in terms]
@@ -110,6 +148,7 @@ def every_event() -> Iterator[str]:
         yield from (trigger("response", kind, outcome) for outcome in Outcome)
     yield from (trigger("timer", alarm) for alarm in Alarm)
     yield from (trigger("input", what) for what in Input)
+    yield from ("announce", "announced")
 
 
 def overlaps(rows: Iterable[Row], events: Collection[str] | None = None) -> Iterator[Overlap]:

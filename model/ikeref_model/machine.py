@@ -14,7 +14,7 @@ from transitions import Machine
 
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
 from ikeref_model.rows import On, Row
-from ikeref_model.state import SCOPES, Child, Ike
+from ikeref_model.state import NOTHING, SCOPES, Child, Ike
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import Pick, Value, holds
 
@@ -45,6 +45,8 @@ def triggers(on: On) -> Iterator[str]:
             for kind in sorted(on.kinds):
                 for outcome in sorted(on.outcomes):
                     yield trigger("response", kind, outcome)
+        case "announce" | "announced":
+            yield trigger(on.what)
         case what:
             for kind in sorted(on.kinds):
                 yield trigger(what, kind)
@@ -118,6 +120,8 @@ class End:
             if name.endswith(".on_any"):
                 new |= {name.replace("on_any", f"on_{home}"): False for home in ("ike", "mine", "theirs")}
         self.values |= new
+        if "ike.own" in new:
+            self.values["ike.room"] = new["ike.own"] == NOTHING  # the window is 1
         for component, machine in self.machines.items():
             machine.set_state(str(self.values[f"{component}.state"]))
         self.taken.append(row.name)

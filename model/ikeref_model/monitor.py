@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from ikeref_model.endpoint_state import Endpoint, apply, scopes
+from ikeref_model.endpoint_state import Endpoint, Outstanding, apply, scopes
 from ikeref_model.events import (
     Asked,
     Change,
@@ -104,13 +104,15 @@ class _Step:
         self.reasons = reasons
         self.told = dict(observation.facts)
         self.heirs = [each.sa for each in observation.changes if isinstance(each, Established)]
+        self.sizes = _sizes(observation)
+        """What SET_WINDOW_SIZE says in the message that arrived and in the response to it; 0 where there is none."""
 
     def fail(self, row: Row, why: str) -> None:
         self.reasons[row.name] = Candidate(row.name, row.section, why)
 
     def explain(self, state: Endpoint) -> Iterator[_Path]:
         """The ways to explain the whole observation."""
-        for path in self.first(state):
+        for path in self.announced(state) if self.sizes != (0, 0) else self.first(state):
             for finished in self.follow(path):
                 changes = finished.state.changes_since(state)
                 observed = self.observation.changes
@@ -121,6 +123,27 @@ class _Step:
                 else:
                     for match in finished.matches[:1]:
                         self.fail(match.row, f"it changes {_names(changes)}, observed {_names(observed)}")
+
+    def announced(self, state: Endpoint) -> Iterator[_Path]:
+        """As `first`, with SET_WINDOW_SIZE in the message that arrived, before it is handled, or in the response."""
+        sa, (arrived, replied) = self.observation.sa, self.sizes
+        for before in self.announcement(state, "announced", sa, arrived):
+            for path in self.first(before):
+                for after in self.announcement(path.state, "announce", sa, replied):
+                    yield path._replace(state=after)
+
+    def announcement(self, state: Endpoint, what: str, sa: str, size: int) -> Iterator[Endpoint]:
+        """The states after SET_WINDOW_SIZE was sent ("announce") or arrived ("announced"); `size` 0: there was none."""
+        rows = self.rows.windows(what) if size else ()
+        if not rows:
+            yield state
+            return
+        ike = state.ike(sa)
+        facts = {"larger": size > (ike.window if what == "announce" else ike.peer_window)}
+        view = scopes(state, sa, "", facts, announced=size)
+        for row in rows:
+            if holds(row.condition(), view.read, view.children()):
+                yield apply(state, row, view, [], "")
 
     def first(self, state: Endpoint) -> Iterator[_Path]:
         """The ways to explain the event itself and the answer to it."""
@@ -133,7 +156,7 @@ class _Step:
                 else:
                     yield _Path(state, (), sent)
             case Request(kind, children, position, message_id):
-                if not state.position_fits(observation.sa, position, message_id):
+                if not state.position_fits(observation.sa, position, message_id, kind):
                     return
                 paths: Iterable[_Path] = [_Path(state, (), sent)]
                 rows = self.rows.requests(kind, position)
@@ -144,13 +167,14 @@ class _Step:
                     paths = self.rule(_Path(state, (), sent), rows, observation.sa, name)
                 for path in paths:
                     answered = position is Position.FRESH and any(isinstance(each, Reply) for each in sent)
-                    yield path._replace(state=path.state.counted(observation.sa, answered))
+                    yield path._replace(state=path.state.counted(observation.sa, answered, message_id))
             case Response(kind, outcome, children, message_id):
-                if not state.answers_own(observation.sa, kind, message_id):
+                own = state.ike(observation.sa).answered_by(kind, message_id)
+                if own is None:
                     return
-                subjects = state.ike(observation.sa).subjects
+                subjects = own.subjects
                 if kind is Kind.DELETE_CHILD and outcome in (Outcome.OK, Outcome.EMPTY):
-                    yield from self.each_answered(state, subjects, outcome, children, sent)
+                    yield from self.each_answered(state, own, outcome, children, sent)
                 else:
                     name = subjects[0] if subjects else self.new_child(state)
                     if name.startswith(UNNAMED):
@@ -158,9 +182,9 @@ class _Step:
                     if kind is Kind.REKEY_CHILD:
                         state = state.with_child(state.child(name)._replace(mine=self.new_child(state)))
                     rows = self.rows.responses(kind, outcome)
-                    for path in self.rule(_Path(state, (), sent), rows, observation.sa, name):
+                    for path in self.rule(_Path(state, (), sent), rows, observation.sa, name, number=own.number):
                         over = kind in (Kind.CREATE_CHILD, Kind.REKEY_CHILD)
-                        yield path._replace(state=path.state.without_denied()) if over else path
+                        yield path._replace(state=path.state.without_denied(observation.sa)) if over else path
             case Timer(alarm):
                 yield from self.rule(_Path(state, (), sent), self.rows.timers(alarm), observation.sa, "")
             case Input() as what:
@@ -189,17 +213,18 @@ class _Step:
     def each_answered(
         self,
         state: Endpoint,
-        subjects: tuple[str, ...],
+        own: Outstanding,
         outcome: Outcome,
         children: tuple[str, ...],
         sent: tuple[Sent, ...],
     ) -> Iterable[_Path]:
         """The response to a Delete of several Child SAs: each by its own row."""
-        listed = children or (subjects if outcome is Outcome.OK else ())
+        listed = children or (own.subjects if outcome is Outcome.OK else ())
         paths = [_Path(state, (), sent)]
-        for child in subjects:
+        sa = self.observation.sa
+        for child in own.subjects:
             rows = self.rows.responses(Kind.DELETE_CHILD, Outcome.OK if child in listed else Outcome.EMPTY)
-            paths = [found for path in paths for found in self.rule(path, rows, self.observation.sa, child, state)]
+            paths = [found for path in paths for found in self.rule(path, rows, sa, child, state, number=own.number)]
         yield from paths
 
     def follow(self, path: _Path) -> Iterator[_Path]:
@@ -217,13 +242,15 @@ class _Step:
                 self.fail(row, f"Message ID {request.message_id} is not the next one")
             return
         paths = [path._replace(rest=rest)]
+        unnamed = f"{UNNAMED}{sa}.{path.state.ike(sa).sent}"
         for child in request.children or ("",):
-            name = child or (f"{UNNAMED}{sa}" if request.kind is Kind.CREATE_CHILD else "")
+            name = child or (unnamed if request.kind is Kind.CREATE_CHILD else "")
             paths = [found for each in paths for found in self.rule(each, rows, sa, name, path.state, asked=request)]
         if request.kind is Kind.CREATE_CHILD and not request.children:
-            request = replace(request, children=(f"{UNNAMED}{sa}",))
+            request = replace(request, children=(unnamed,))
         for each in paths:
-            yield from self.follow(each._replace(state=each.state.asked(sa, request)))
+            for state in self.announcement(each.state.asked(sa, request), "announce", sa, request.window):
+                yield from self.follow(each._replace(state=state))
 
     def rule(
         self,
@@ -234,6 +261,7 @@ class _Step:
         before: Endpoint | None = None,
         *,
         asked: Asked | None = None,
+        number: int | None = None,
     ) -> Iterator[_Path]:
         """The ways in which one row explains the next part; guards about the IKE SA read the state `before`."""
         state = path.state
@@ -244,7 +272,7 @@ class _Step:
                 continue
             fitting = False
             for facts in self.worlds(row):
-                view = scopes(state, sa, child, facts, ike_from=before)
+                view = scopes(state, sa, child, facts, ike_from=before, number=number)
                 if not holds(row.condition(), view.read, view.children()):
                     continue
                 fitting = True
@@ -256,6 +284,9 @@ class _Step:
                         self.fail(row, f"Message ID {consumed.message_id} is not the next one")
                         continue
                     after = after.asked(sa, consumed)
+                    for announced in self.announcement(after, "announce", sa, consumed.window):
+                        yield _Path(announced, (*path.matches, Match(row, child)), rest)
+                    continue
                 yield _Path(after, (*path.matches, Match(row, child)), rest)
             if not fitting:
                 self.fail(row, f"it needs {text(row.condition())}; {_situation(state, sa, child)}")
@@ -282,6 +313,14 @@ class _Step:
         if not isinstance(self.observation.event, Response):
             return ""
         return next((each.name for each in state.children if each.state == Child.DENIED), "")
+
+
+def _sizes(observation: Observation) -> tuple[int, int]:
+    event = observation.event
+    arrived = event.window if isinstance(event, Request | Response) else 0
+    if isinstance(event, Request) and event.position is not Position.FRESH:
+        arrived = 0  # it was handled before, or is not handled at all
+    return arrived, next((each.window for each in observation.sent if isinstance(each, Reply)), 0)
 
 
 def _permitted(row: Row, sent: tuple[Sent, ...]) -> tuple[Sent, ...] | None:
@@ -347,7 +386,8 @@ def _sent(sent: tuple[Sent, ...]) -> str:
 
 def _situation(state: Endpoint, sa: str, child: str) -> str:
     ike = state.ike(sa)
-    words = [f"IKE SA {sa} is {ike.state}, own request {ike.own}{', due' if ike.due else ''}"]
+    own = ", ".join(f"{each.number} {each.kind}" for each in ike.outstanding) or "none"
+    words = [f"IKE SA {sa} is {ike.state}, own requests {own}{', due' if ike.due else ''}"]
     if child:
         record = state.child(child)
         words.append(f"Child SA {child} is {record.state}{', due' if record.due else ''}")
@@ -383,6 +423,9 @@ class _Index:
             ("response", kind, outcome),
             (r for r in self._rows if r.on.what == "response" and kind in r.on.kinds and outcome in r.on.outcomes),
         )
+
+    def windows(self, what: str) -> tuple[Row, ...]:
+        return self._select((what,), (r for r in self._rows if r.on.what == what))
 
     def timers(self, alarm: object) -> tuple[Row, ...]:
         return self._select(("timer", alarm), (r for r in self._rows if r.on.what == "timer" and r.on.alarm == alarm))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord, View, apply, scopes
 from ikeref_model.events import Asked, Kind, Outcome, Position
 from ikeref_model.rows import Row
-from ikeref_model.state import FACTS, NOTHING, Child, Ike
+from ikeref_model.state import FACTS, Child, Ike
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import holds
 
@@ -130,8 +130,7 @@ class _Search:
     def request(self, world: World, message: Message) -> Iterator[tuple[Action, World]]:
         end = 1 - message.sender
         state = world.ends[end]
-        seen = state.ike(message.sa).seen
-        if message.number != seen:
+        if not state.position_fits(message.sa, Position.FRESH, message.number, message.kind):
             return  # a replay: only the response is repeated, and that is in the network already
         for row in self.rows:
             if row.on.what != "request" or message.kind not in row.on.kinds or row.on.position is not Position.FRESH:
@@ -142,18 +141,18 @@ class _Search:
             if message.kind is Kind.REKEY_CHILD:
                 fit = _Fit(fit.view._replace(state=_name_theirs(state, message)))
             after = apply(fit.view.state, row, fit.view, [message.new], message.new)
+            after = after.counted(message.sa, True, message.number)
             for outcome in _outcomes(row):
                 answer = message._replace(sender=end, outcome=outcome)
                 yield (
                     Action(end, f"{row.name}: {outcome}", answer),
-                    World(_with(world.ends, end, after.counted(message.sa, True)), world.sent | {answer}, world.left),
+                    World(_with(world.ends, end, after), world.sent | {answer}, world.left),
                 )
 
     def response(self, world: World, message: Message) -> Iterator[tuple[Action, World]]:
         end = 1 - message.sender
         state = world.ends[end]
-        ike = state.ike(message.sa)
-        if ike.own != message.kind or message.number != ike.sent - 1:
+        if state.ike(message.sa).answered_by(message.kind, message.number) is None:
             return  # unexpected: changes nothing
         for row in self.rows:
             if row.on.what != "response" or message.kind not in row.on.kinds:
@@ -165,9 +164,9 @@ class _Search:
                 state = state.with_child(record._replace(mine=message.new))
             fit = self.fits(state, row, message.sa, message.child, end)
             if fit:
-                after = apply(state, row, fit.view, [message.new], message.new)
+                after = apply(state, row, fit.view._replace(number=message.number), [message.new], message.new)
                 if message.kind in (Kind.CREATE_CHILD, Kind.REKEY_CHILD):
-                    after = after.without_denied()
+                    after = after.without_denied(message.sa)
                 yield Action(end, row.name, message), world._replace(ends=_with(world.ends, end, after))
 
 
@@ -197,7 +196,7 @@ def _spend(left: tuple[int, int], end: int) -> tuple[int, int]:
 
 def quiescent(world: World) -> bool:
     """Nothing outstanding, nothing due."""
-    return all(each.own == NOTHING and not each.due for state in world.ends for each in state.ikes) and not any(
+    return all(not each.outstanding and not each.due for state in world.ends for each in state.ikes) and not any(
         each.due for state in world.ends for each in state.children
     )
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ikeref_model.events import Kind, Outcome, Position
 from ikeref_model.rows import LIVE, Answer, On, Row
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import NOTHING, ONE, Child, Ike
 from ikeref_model.terms import TRUE, All, Is, Not, Pick, Set, Some, SomeChild, Term, Value, text
 
 IKE_STATES: dict[Ike, str] = {
@@ -54,6 +54,7 @@ FACTS = {
     "critical": ("an unsupported critical payload is the reason", "no unsupported critical payload is the reason"),
     "forgotten": ("the response is forgotten by now", "the response is still kept"),
     "reports_failure": ("it reports a failed IKE_AUTH", "it reports no failed IKE_AUTH"),
+    "larger": ("that is more than what is in effect", "that is no more than what is in effect"),
     "lowest_is_mine": ("the lowest nonce is in our exchange", "the lowest nonce is in the peer's exchange"),
     "group_offered": ("the group that it names was offered", "the group that it names was not offered"),
 }
@@ -101,13 +102,21 @@ def event(on: On) -> str:
             return f"timer {on.alarm} fires"
         case "input":
             return f"input {on.input} arrives"
+        case "announce":
+            return "we send SET_WINDOW_SIZE in a request or response"
+        case "announced":
+            return "SET_WINDOW_SIZE arrives in a request or response"
         case "response":
             ours = f"any request of ours{kinds[3:]}" if kinds.startswith("any") else f"our {kinds}"
             outcomes = members(on.outcomes, Outcome)
             said = f"any response{outcomes[3:]}" if outcomes.startswith("any") else f"response {outcomes}"
             return f"{said} to {ours} arrives"
         case _:
-            where = {Position.REPLAY: " again", Position.OUTSIDE: " from beyond the window"}
+            where = {
+                Position.REPLAY: " again",
+                Position.BELOW: " again, from below the window",
+                Position.OUTSIDE: " from beyond the window",
+            }
             return f"{asked} arrives{where.get(on.position or Position.FRESH, '')}"
 
 
@@ -117,6 +126,8 @@ def brief(on: On) -> str:
     match on.what:
         case "timer" | "input":
             return str(on.alarm or on.input)
+        case "announce" | "announced":
+            return on.what
         case "response":
             return f"get {members(on.outcomes, Outcome)} to {kinds}"
         case "request":
@@ -209,6 +220,8 @@ def _literal(variable: str, values: tuple[Value, ...], positive: bool, each: str
             return f"{'no' if positive else 'a'} request of ours is outstanding"
         case "own":
             return f"{'a' if positive else 'no'} {listed([str(value) for value in values])} of ours is outstanding"
+        case "room":
+            return f"the peer's window has {'' if truth else 'no '}room for another request"
         case "due":
             return f"{subject} is {'' if truth else 'not '}due for deletion by us"
         case "on_ike":
@@ -267,4 +280,11 @@ def _change(subject: str, values: dict[str, Value]) -> str:
     own = values.get("own")
     outstanding = "" if own is None else "nothing of ours is outstanding" if own == NOTHING else f"{own} is outstanding"
     changed = f"{subject} {listed(parts, 'and')}" if parts else ""
-    return "; ".join(part for part in (changed, outstanding) if part)
+    sizes = {"window": "our window", "peer_window": "the peer's window"}
+    windows = [
+        f"{whose} is {'1' if values[name] == ONE else 'as large as it says'}"
+        + (f" on {subject}" if values[name] == ONE else "")
+        for name, whose in sizes.items()
+        if name in values
+    ]
+    return "; ".join(part for part in (changed, outstanding, *windows) if part)

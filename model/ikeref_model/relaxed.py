@@ -10,7 +10,7 @@ from ikeref_model.collisions import GONE, REKEYING_IKE
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS, UNDECIDED
 from ikeref_model.rows import LIVE, Row, handed_over, opened, reply, request, response, row, send
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt
 
 REFUSE = reply(Outcome.REFUSED, Outcome.NO_ADDITIONAL_SAS)
@@ -126,7 +126,7 @@ RELAXED: tuple[Row, ...] = (
         "relaxed.ike_delete.at_once",
         Ike.REPLACED,
         send(Kind.DELETE_IKE),
-        guard=all_of(is_("ike.own", NOTHING), is_("ike.due"), isnt("ike_theirs.state", Ike.IDLE, Ike.CLOSED)),
+        guard=all_of(is_("ike.room"), is_("ike.due"), isnt("ike_theirs.state", Ike.IDLE, Ike.CLOSED)),
         to=Ike.DELETING,
         set={"ike.own": Kind.DELETE_IKE, "ike.due": False},
         variant=SILENT,
@@ -138,7 +138,7 @@ RELAXED: tuple[Row, ...] = (
         "relaxed.ike_delete.replaced",
         Ike.REPLACED,
         send(Kind.DELETE_IKE),
-        guard=all_of(is_("ike.own", NOTHING), isnt("ike.due")),
+        guard=all_of(is_("ike.room"), isnt("ike.due")),
         to=Ike.DELETING,
         set={"ike.own": Kind.DELETE_IKE},
         variant=SILENT,
@@ -150,7 +150,7 @@ RELAXED: tuple[Row, ...] = (
         "relaxed.liveness.replaced",
         Ike.REPLACED,
         send(Kind.LIVENESS),
-        guard=is_("ike.own", NOTHING),
+        guard=is_("ike.room"),
         set={"ike.own": Kind.LIVENESS},
         variant=SILENT,
         section="2.4",

@@ -18,8 +18,8 @@ class On(NamedTuple):
     """The event of a row."""
 
     what: str
-    """`send` (a request of one's own), `wait` (a command that stays undone), `request`, `response`, `timer` or
-    `input`."""
+    """`send` (a request of one's own), `wait` (a command that stays undone), `request`, `response`, `timer`, `input`,
+    `announce` or `announced`: a message of one's own, or of the peer, has SET_WINDOW_SIZE in it."""
     kinds: frozenset[Kind] = frozenset()
     outcomes: frozenset[Outcome] = frozenset()
     position: Position | None = None
@@ -35,6 +35,8 @@ class On(NamedTuple):
                 return f"timer {self.alarm}"
             case "input":
                 return f"input {self.input}"
+            case "announce" | "announced":
+                return f"{self.what} SET_WINDOW_SIZE"
             case "request" if self.position is not Position.FRESH:
                 return f"request {kinds} ({self.position})"
             case _:

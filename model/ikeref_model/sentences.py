@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import z3
 
 from ikeref_model.events import Kind, Outcome
-from ikeref_model.local import by_event, one_end, possible
+from ikeref_model.local import ALL_ALONE, by_event, one_end, possible
+from ikeref_model.local import OTHERS as OTHERS_OUTSTANDING
 from ikeref_model.machine import triggers
 from ikeref_model.rows import LIVE, Answer, On, Row
-from ikeref_model.state import Child, Ike
+from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.symbolic import Symbols
 from ikeref_model.terms import (
     FALSE,
@@ -152,6 +153,16 @@ def afterwards(term: Term, row: Row) -> Term:
         if variable.endswith(".on_any"):
             effects |= {variable.replace("on_any", f"on_{home}"): False for home in ("ike", "mine", "theirs")}
 
+    def outstanding(values: tuple[Value, ...]) -> Term:
+        """What is outstanding after the row is one of these: see `endpoint_state.apply`."""
+        value, answered = effects["ike.own"], row.on.what == "response"
+        if value == NOTHING:
+            if answered and effects.get("ike.state") != Ike.CLOSED:
+                return Is(OTHERS_OUTSTANDING, values)
+            return TRUE if NOTHING in values else FALSE
+        kept = Is(OTHERS_OUTSTANDING if answered else "ike.own", tuple(each for each in values if each != NOTHING))
+        return TRUE if value in values else kept
+
     def reached(value: Value | None, variable: str, values: tuple[Value, ...]) -> Term:
         if value is None:
             return Is(variable, values)
@@ -159,6 +170,8 @@ def afterwards(term: Term, row: Row) -> Term:
 
     def before(inner: Term) -> Term:
         match inner:
+            case Is("ike.own", values) if "ike.own" in effects:
+                return outstanding(values)
             case Is(variable, values):
                 match effects.get(variable):
                     case Pick(condition, then, otherwise):
@@ -229,7 +242,7 @@ SUBJECTS: tuple[Term, ...] = (
     any_of(no(is_("child_mine.state", Child.DENIED)), is_("ike.own", Kind.REKEY_CHILD)),
 )
 """What a row about a Child SA takes for granted of the outstanding request."""
-TIDY: tuple[Term, ...] = (tidy_ike("ike"), *map(tidy_child, ("child", "child_mine", "child_theirs", "each")))
+TIDY: tuple[Term, ...] = (tidy_ike("ike"), ALL_ALONE, *map(tidy_child, ("child", "child_mine", "child_theirs", "each")))
 
 
 OTHERS: tuple[Term, ...] = (

@@ -11,7 +11,10 @@ from ikeref_model.rows import Row
 from ikeref_model.state import BOOL, variable
 from ikeref_model.terms import All, Is, Not, Pick, Some, SomeChild, Term, Value, evaluate, text, variables_of
 
-SORTS = {"ike": "IkeState", "child": "ChildState", "own": "Own"}
+SORTS = {"ike": "IkeState", "child": "ChildState", "own": "Own", "window": "Window", "peer_window": "Window"}
+
+SAMPLES = {"IkeState": "ike.state", "ChildState": "child.state", "Own": "ike.own", "Window": "ike.window"}
+"""For each sort a variable of it."""
 
 
 def sort_of(name: str) -> str:
@@ -19,7 +22,7 @@ def sort_of(name: str) -> str:
     scope, _, short = name.partition(".")
     if variable(name).domain == BOOL:
         return "Bool"
-    return SORTS["own" if short == "own" else "child" if scope.startswith(("child", "each")) else "ike"]
+    return SORTS.get(short, SORTS["child" if scope.startswith(("child", "each")) else "ike"])
 
 
 def constant(name: str, value: Value) -> str:
@@ -84,7 +87,7 @@ def smtlib(row: Row) -> str:
     writes = [each.variable for each in row.effects()]
     names = sorted({*reads, *writes})
     lines = [f"; {row.name}: Section {row.section}, {row.level}", "(set-logic ALL)"]
-    for sort, sample in (("IkeState", "ike.state"), ("ChildState", "child.state"), ("Own", "ike.own")):
+    for sort, sample in SAMPLES.items():
         members = " ".join(f"({constant(sample, value)})" for value in variable(sample).domain)
         lines.append(f"(declare-datatypes (({sort} 0)) (({members})))")
     lines += [f"(declare-const |{name}| {sort_of(name)})" for name in names]

@@ -70,6 +70,10 @@ class Child(StrEnum):
 
 NOTHING = "NOTHING"
 """No request of this end is outstanding."""
+ONE = "ONE"
+"""The window size with which every IKE SA begins (Section 2.3)."""
+ANNOUNCED = "ANNOUNCED"
+"""The window size that the last SET_WINDOW_SIZE raised it to."""
 
 
 class Variable(NamedTuple):
@@ -85,12 +89,18 @@ BOOL: tuple[Value, ...] = (False, True)
 
 IKE: tuple[Variable, ...] = (
     Variable("state", tuple(Ike), Ike.IDLE, "where the IKE SA stands"),
-    Variable("own", (NOTHING, *Kind), NOTHING, "the request of this end that is outstanding (window 1)"),
+    Variable("own", (NOTHING, *Kind), NOTHING, "the requests of this end that are outstanding"),
     Variable("due", BOOL, False, "this end has to delete the IKE SA"),
     Variable(
         "verified", BOOL, False, "the peer's AUTH was verified, here or on the IKE SA that this one descends from"
     ),
 )
+WINDOW: tuple[Variable, ...] = (
+    Variable("room", BOOL, True, "the peer's window has room for another request of this end; no row writes it"),
+    Variable("window", (ONE, ANNOUNCED), ONE, "how many requests of the peer this end takes at once"),
+    Variable("peer_window", (ONE, ANNOUNCED), ONE, "how many requests of this end the peer takes at once"),
+)
+"""Of an IKE SA too. Where the window is 1 they say nothing: there is room while nothing is outstanding."""
 CHILD: tuple[Variable, ...] = (
     Variable("state", tuple(Child), Child.ABSENT, "where the Child SA stands"),
     Variable("in", BOOL, False, "the incoming SA is installed"),
@@ -110,16 +120,17 @@ FACTS: tuple[Variable, ...] = (
     Variable("forgotten", BOOL, False, "the response was forgotten after several minutes (Section 2.1)"),
     Variable("reports_failure", BOOL, False, "the INFORMATIONAL request reports a failed IKE_AUTH (Section 2.21.2)"),
     Variable("lowest_is_mine", BOOL, False, "the lowest of the four nonces is in this end's exchange (Section 2.8.1)"),
+    Variable("larger", BOOL, True, "SET_WINDOW_SIZE says more than what is in effect (Section 2.3)"),
     Variable("group_offered", BOOL, True, "the group that INVALID_KE_PAYLOAD names was offered (Section 1.2)"),
 )
 ASSUMED = frozenset(("malformed", "critical", "forgotten", "reports_failure"))
 """Facts that are taken to be False unless the observer tells; the others may be either."""
 
 SCOPES: dict[str, tuple[Variable, ...]] = {
-    "ike": IKE,
-    "ike_mine": IKE,
-    "ike_theirs": IKE,
-    "ike_before": IKE,
+    "ike": IKE + WINDOW,
+    "ike_mine": IKE + WINDOW,
+    "ike_theirs": IKE + WINDOW,
+    "ike_before": IKE + WINDOW,
     "child": CHILD,
     "child_mine": CHILD,
     "child_theirs": CHILD,

@@ -31,6 +31,8 @@ ENDS = ("A", "B")
 PEER = {"A": "B", "B": "A"}
 MINE = {"A": "a", "B": "b"}
 NONE = "NONE"
+ANSWERS = tuple(outcome for outcome in Outcome if outcome is not Outcome.INVALID_MESSAGE_ID)
+"""What a response in the network may say: one outcome no row ever answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,28 @@ def negation(term: Term) -> Term:
     return term.term if isinstance(term, Not) else Not(term)
 
 
+def at_window_one(row: Row) -> Row:
+    """The row where the window is 1: there is room while nothing is outstanding, and no window size is remembered."""
+    sizes = ("window", "peer_window")
+    update = tuple(each for each in row.update if each.variable.partition(".")[2] not in sizes)
+    return row._replace(guard=_room_of_one(row.guard), update=update)
+
+
+def _room_of_one(term: Term) -> Term:
+    match term:
+        case Is("ike.room", values):
+            nothing = Is("ike.own", (state.NOTHING,))
+            return nothing if True in values else Not(nothing)
+        case Not(inner):
+            return Not(_room_of_one(inner))
+        case All(terms):
+            return All(tuple(map(_room_of_one, terms)))
+        case Some(terms):
+            return Some(tuple(map(_room_of_one, terms)))
+        case _:
+            return term
+
+
 class Names(NamedTuple):
     """Where the variables of the rows lie: seen from one end, one IKE SA, one Child SA. None: there is no such
     thing."""
@@ -178,7 +202,7 @@ class Builder:
 
     def __init__(self, scope: Scope, rows: tuple[Row, ...]) -> None:
         self.scope = scope
-        self.rows = [row for row in rows if row.on.kinds & set(scope.kinds) and not row.variant]
+        self.rows = [at_window_one(row) for row in rows if row.on.kinds & set(scope.kinds) and not row.variant]
         self.lowest = ("lowest_child", "lowest_ike")
         self.outcomes = self._representatives()
         self.known = {each.name for each in self.variables()}
@@ -204,7 +228,7 @@ class Builder:
                         found.append(each._replace(name=f"{end}.ike_{ike}.{each.name}", initial=initial))
                 found.append(Variable(f"{end}>{ike}.msg", (NONE, *self.scope.kinds), NONE, "latest request"))
                 found.append(Variable(f"{end}>{ike}.about", (NONE, *self.scope.children), NONE, "its Child SA"))
-                found.append(Variable(f"{end}>{ike}.ans", (NONE, *Outcome), NONE, "the response to it"))
+                found.append(Variable(f"{end}>{ike}.ans", (NONE, *ANSWERS), NONE, "the response to it"))
             for child in self.scope.children:
                 start: dict[str, Value] = {"state": state.Child.OPEN, "in": True, "out": True} if child == "old" else {}
                 found += [
@@ -351,7 +375,7 @@ class Builder:
                     )
             case "response":
                 slot = f"{end}>{ike}"
-                outcomes = {self.outcomes[outcome] for outcome in row.on.outcomes}
+                outcomes = {self.outcomes[outcome] for outcome in row.on.outcomes if outcome in ANSWERS}
                 arrived = conj(
                     (
                         is_(f"{slot}.msg", kind),

@@ -147,11 +147,17 @@ def evaluate(term: Term, algebra: Algebra[B]) -> B:
             return algebra.some_child(inner)
 
 
-def holds(term: Term, lookup: Callable[[str], Value], children: Iterable[Callable[[str], Value]] = ()) -> bool:
-    """The Python value of `term`; `lookup` reads a variable, `children` read the variables of each Child SA."""
+def holds(
+    term: Term,
+    lookup: Callable[[str], Value | frozenset[str]],
+    children: Iterable[Callable[[str], Value | frozenset[str]]] = (),
+) -> bool:
+    """The Python value of `term`; `lookup` reads a variable, `children` read the variables of each Child SA. A variable
+    that has several values at once (`ike.own` where several requests are outstanding) `Is` each of them."""
     match term:
         case Is(variable, values):
-            return lookup(variable) in values
+            value = lookup(variable)
+            return not value.isdisjoint(values) if isinstance(value, frozenset) else value in values
         case Not(inner):
             return not holds(inner, lookup, children)
         case All(terms):

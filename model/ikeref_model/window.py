@@ -1,9 +1,10 @@
 """What holds for every exchange: message IDs, retransmission, the response cache, liveness, errors (Sections 1.4,
 2.1 to 2.4 and 2.21).
 
-The window is 1: one request of one's own may be outstanding, and `ike.own` says which. That a request is fresh, a
-replay or outside the window is told by its Message ID; `lemma_message_ids` in the proofs shows what the rows may
-conclude from it.
+`ike.own` says which requests of one's own are outstanding, `ike.room` whether the peer's window has room for another
+one; both are told by Message IDs, and so is it whether a request is fresh, a replay, or lies below or outside the
+window (`window_size`). Every IKE SA begins with windows of 1, where there is room while nothing is outstanding; for
+these `lemma_message_ids` in the proofs shows what the rows may conclude.
 """
 
 from ikeref_model.child import ANSWERED
@@ -16,6 +17,7 @@ from ikeref_model.rows import (
     On,
     Row,
     arrives,
+    ask,
     dissolved,
     reply,
     request,
@@ -24,13 +26,16 @@ from ikeref_model.rows import (
     send,
     timer,
 )
-from ikeref_model.state import NOTHING, Ike
+from ikeref_model.state import ANNOUNCED, NOTHING, Ike
 from ikeref_model.terms import all_of, is_, isnt
 
 EVERY = tuple(Ike)
 INITIAL = (Kind.IKE_SA_INIT, Kind.IKE_AUTH)
 LATER = tuple(kind for kind in Kind if kind not in INITIAL)
 UNFINISHED = (Ike.INIT_SENT, Ike.AUTH_SENT, Ike.HALF_OPEN)
+PROTECTED = (Ike.AUTH_SENT, Ike.HALF_OPEN, *LIVE)
+"""From IKE_AUTH on messages are protected, and may announce a window size."""
+UNPROTECTED = tuple(state for state in Ike if state not in PROTECTED)
 
 EXCHANGE_ORDER: tuple[Row, ...] = (
     row(
@@ -121,12 +126,34 @@ MESSAGE_IDS: tuple[Row, ...] = (
         ids=("7296-2.1-07", "7296-2.1-08"),
     ),
     row(
+        "window.request.below",
+        EVERY,
+        request(*Kind, position=Position.BELOW),
+        answers=REPEAT | NOTHING_SENT,
+        section="2.1",
+        level="MUST",
+        ids=("7296-2.1-06", "7296-2.1-08"),
+    ),
+    row(
         "window.request.outside",
         EVERY,
         request(*Kind, position=Position.OUTSIDE),
+        choice="report",
         section="2.3",
         level="MUST",
         ids=("7296-2.3-15", "7296-2.3-16", "7296-2.3-18"),
+    ),
+    row(
+        "window.request.outside.report",
+        Ike.ESTABLISHED,
+        request(*Kind, position=Position.OUTSIDE),
+        guard=is_("ike.room"),
+        set={"ike.own": Kind.LIVENESS},
+        answers=ask(Kind.LIVENESS),
+        choice="report",
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-17", "7296-2.3-18", "7296-2.3-19"),
     ),
     row(
         "window.response.unexpected",
@@ -190,12 +217,71 @@ MESSAGE_IDS: tuple[Row, ...] = (
     ),
 )
 
+WINDOW_SIZE: tuple[Row, ...] = (
+    row(
+        "window.announce",
+        PROTECTED,
+        On("announce"),
+        guard=is_("fact.larger"),
+        set={"ike.window": ANNOUNCED},
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-01", "7296-2.3-13"),
+    ),
+    row(
+        "window.announce.smaller",
+        PROTECTED,
+        On("announce"),
+        guard=isnt("fact.larger"),
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-13",),
+    ),
+    row(
+        "window.announce.early",
+        UNPROTECTED,
+        On("announce"),
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-03",),
+    ),
+    row(
+        "window.announced",
+        PROTECTED,
+        On("announced"),
+        guard=is_("fact.larger"),
+        set={"ike.peer_window": ANNOUNCED},
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-01", "7296-2.3-05", "7296-2.3-13"),
+    ),
+    row(
+        "window.announced.smaller",
+        PROTECTED,
+        On("announced"),
+        guard=isnt("fact.larger"),
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-13",),
+    ),
+    row(
+        "window.announced.early",
+        UNPROTECTED,
+        On("announced"),
+        section="2.3",
+        level="implied",
+        ids=("7296-2.3-03",),
+    ),
+)
+"""SET_WINDOW_SIZE, whatever the message that has it besides. What the peer says counts from before that message is
+handled (it may ask for room in the same step), what this end says from when it is sent."""
+
 LIVENESS: tuple[Row, ...] = (
     row(
         "liveness.send",
         Ike.ESTABLISHED,
         send(Kind.LIVENESS),
-        guard=is_("ike.own", NOTHING),
+        guard=is_("ike.room"),
         set={"ike.own": Kind.LIVENESS},
         section="2.4",
         level="MAY",
@@ -287,4 +373,4 @@ ERRORS: tuple[Row, ...] = (
     ),
 )
 
-WINDOW: tuple[Row, ...] = EXCHANGE_ORDER + MESSAGE_IDS + LIVENESS + ERRORS
+WINDOW: tuple[Row, ...] = EXCHANGE_ORDER + MESSAGE_IDS + WINDOW_SIZE + LIVENESS + ERRORS

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from ikeref_model.explore import explore
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD
 from ikeref_model.rows import Row, dissolved, handed_over, opened, shut
-from ikeref_model.state import Child, Ike
+from ikeref_model.state import ANNOUNCED, Child, Ike
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import All, Not, Pick, Set, Term, Value, all_of, is_, isnt, no
 
-from ikeref_properties.proofs import STATEMENTS, Statement, lemma
+from ikeref_properties.proofs import LEMMAS, STATEMENTS, Statement, lemma, windows_lemma
 
 Rows = tuple[Row, ...]
 
@@ -294,6 +294,30 @@ FAULTS: tuple[Fault, ...] = (
         lemma.ID,
         without_update("liveness.response", "ike.own"),
     ),
+    Fault(
+        "window.beyond",
+        "a request for a Child SA is sent although the peer's window has no room",
+        windows_lemma.ID,
+        with_guard("child.create.send", is_("ike.state", Ike.ESTABLISHED)),
+    ),
+    Fault(
+        "window.shrinks",
+        "SET_WINDOW_SIZE with a smaller size makes the peer's window smaller",
+        windows_lemma.ID,
+        with_update("window.announced.smaller", {"ike.peer_window": ANNOUNCED}),
+    ),
+    Fault(
+        "window.own_shrinks",
+        "an end that announces a smaller size takes fewer requests from then on",
+        windows_lemma.ID,
+        with_update("window.announce.smaller", {"ike.window": ANNOUNCED}),
+    ),
+    Fault(
+        "window.carried_over",
+        "the IKE SA that a rekey makes begins with the peer's window of the old one",
+        windows_lemma.ID,
+        with_update("ike.rekey.response.ok", {"ike_mine.peer_window": ANNOUNCED}),
+    ),
 )
 
 
@@ -316,17 +340,17 @@ def try_fault(fault: Fault, statement: Statement, limit: int = 400_000) -> Findi
     return Finding(fault.name, statement.id, violation is not None, depth, time.perf_counter() - started)
 
 
-def try_lemma(fault: Fault) -> Finding:
-    """The same for the lemma."""
-    verdict = lemma.prove(fault.rows)
-    return Finding(fault.name, lemma.ID, not verdict.good, 0, verdict.seconds)
+def try_lemma(fault: Fault, id: str) -> Finding:
+    """The same for a lemma."""
+    verdict = LEMMAS[id](fault.rows)
+    return Finding(fault.name, id, not verdict.good, 0, verdict.seconds)
 
 
 def matrix(limit: int = 60_000) -> tuple[Finding, ...]:
     """Every fault against every statement."""
     found = []
     for fault in FAULTS:
-        found.append(try_lemma(fault))
+        found += [try_lemma(fault, each) for each in LEMMAS]
         found += [try_fault(fault, each, limit) for each in STATEMENTS]
     return tuple(found)
 

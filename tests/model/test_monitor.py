@@ -1,7 +1,7 @@
 """The monitor accepts what the rows allow and nothing else."""
 
 import pytest
-from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord
+from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord, Outstanding
 from ikeref_model.events import (
     Alarm,
     Asked,
@@ -195,7 +195,7 @@ def test_a_child_sa_that_was_denied_is_not_installed() -> None:
 
 
 def test_a_foreign_end_may_ignore_a_should() -> None:
-    busy = OPEN.with_ike(IkeRecord("i", Ike.REKEYING, Kind.REKEY_IKE, verified=True, sent=1))
+    busy = OPEN.with_ike(IkeRecord("i", Ike.REKEYING, (Outstanding(0, Kind.REKEY_IKE),), verified=True, sent=1))
     seen = Observation("i", Request(Kind.CREATE_CHILD), (Reply(Outcome.NO_ADDITIONAL_SAS),))
     assert isinstance(Monitor(frozenset((busy,))).step(seen), Rejection)
     found = Monitor(frozenset((busy,)), ALLOWED).step(seen)

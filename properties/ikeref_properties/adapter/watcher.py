@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ikeref_model import events
-from ikeref_model.endpoint_state import Endpoint
+from ikeref_model.endpoint_state import Endpoint, position_of
 from ikeref_model.events import Alarm, Kind, Observation, Outcome, Position, Sent
 from ikeref_model.monitor import Accepted, Monitor, advance
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import Child, Ike
 from ikeref_model.tables import ALLOWED
 
 from ikeref.net.packets import Datagram
@@ -223,9 +223,7 @@ class Watcher:
     def _request(self, flight: Flight, message: Message, sa: Sa, contents: list[tuple[Flight, Message]]) -> Observation:
         kind = words.kind_of(message)
         number = message.message_id
-        position = Position.FRESH
-        if number != sa.next_peer:
-            position = Position.REPLAY if number < sa.next_peer else Position.OUTSIDE
+        position = position_of(number, sa.next_peer)
         subjects = self._names.subjects(kind, message, own=False)
         reply = next((each for _, each in contents if each.is_response), None)
         made = self._names.to_make(kind, message, own=False)
@@ -244,9 +242,6 @@ class Watcher:
             return Observation(sa.name, events.Input.UNPROTECTED, sent, visible=False)
         if position is Position.FRESH and reply is not None:
             sa.next_peer += 1
-        elif number < sa.next_peer - 1:
-            # The window is 1: the peer has had the response, so it need not be kept (Section 2.3).
-            facts = (("forgotten", not sent),)
         return Observation(sa.name, events.Request(kind, subjects, position, number), sent, made, facts, visible=False)
 
     def _response(self, message: Message, sa: Sa, contents: list[tuple[Flight, Message]]) -> Observation:
@@ -343,10 +338,10 @@ class Watcher:
     # What may be
 
     def _may_live(self, name: str) -> bool:
-        return any(each.ike(name).own != NOTHING for each in self.monitor.states)
+        return any(each.ike(name).outstanding for each in self.monitor.states)
 
     def _waits_for(self, name: str, kind: Kind) -> bool:
-        return any(each.ike(name).own == kind for each in self.monitor.states)
+        return any(each.ike(name).asks(kind) for each in self.monitor.states)
 
     def _may_be_gone(self, name: str) -> bool:
         return any(each.ike(name).state in (Ike.IDLE, Ike.CLOSED) for each in self.monitor.states)

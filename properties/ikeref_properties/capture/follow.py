@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from ikeref_model.endpoint_state import Endpoint, IkeRecord
+from ikeref_model.endpoint_state import Endpoint, IkeRecord, Outstanding
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.monitor import Candidate, Match
 from ikeref_model.rows import LIVE
-from ikeref_model.state import NOTHING, Ike
+from ikeref_model.state import Ike
 
 from ikeref_properties.capture.judging import Event, Judge, Key, Ruling
 from ikeref_properties.capture.sessions import Exchange, Item, Sa, Side
@@ -297,7 +297,7 @@ def _found(sa: Sa, side: Side) -> IkeRecord:
 def _authenticating(sa: Sa, side: Side) -> IkeRecord:
     """An IKE SA in the middle of IKE_AUTH."""
     if side is sa.initiator:
-        return IkeRecord(sa.name, Ike.AUTH_SENT, Kind.IKE_AUTH)
+        return IkeRecord(sa.name, Ike.AUTH_SENT, (Outstanding(0, Kind.IKE_AUTH),))
     return IkeRecord(sa.name, Ike.HALF_OPEN)
 
 
@@ -317,10 +317,10 @@ def _unsettled(state: Endpoint, sa: Sa, side: Side, following: Exchange) -> Iter
         yield state.with_ike(_authenticating(sa, side))
         return
     own = following.requester is side
-    if record.state in LIVE and not (own and record.own != NOTHING):
+    if record.state in LIVE and not (own and record.outstanding):
         yield state
     if (record.state != Ike.CLOSED and own) or record.state not in (*LIVE, Ike.CLOSED):
-        yield state.with_ike(record._replace(state=Ike.ESTABLISHED, own=NOTHING, due=False, verified=True, subjects=()))
+        yield state.with_ike(record._replace(state=Ike.ESTABLISHED, outstanding=(), due=False, verified=True))
 
 
 def _rid(state: Endpoint, sa: Sa) -> Endpoint:
@@ -328,7 +328,7 @@ def _rid(state: Endpoint, sa: Sa) -> Endpoint:
     for each in state.children:
         if sa.name in each.homes and each.due:
             state = state.with_child(each._replace(due=False))
-    return state.with_ike(state.ike(sa.name)._replace(own=NOTHING))
+    return state.with_ike(state.ike(sa.name)._replace(outstanding=()))
 
 
 def _sudden(sa: Sa, sas: tuple[Sa, ...], queues: dict[tuple[str, Side], list[Exchange]]) -> bool:

@@ -340,7 +340,7 @@ def _late(
 ) -> Iterator[tuple[tuple[Match, ...], frozenset[Endpoint]]]:
     """Such a request, and the states after it."""
     record = state.ike(observation.sa)
-    if kind not in LATE or record.state != Ike.REPLACED or record.own != NOTHING:
+    if kind not in LATE or record.state != Ike.REPLACED or record.outstanding:
         return
     row = BY_NAME[LATE[kind][0]]
     result = advance(frozenset((state,)), observation, (_anywhere(row),))

@@ -20,7 +20,7 @@ from ikeref_properties import kernels, proofs
 from ikeref_properties.claims import CLAIMS, NOT_YET, STRENGTH, TESTED, Part, Property, Reference
 from ikeref_properties.claims.references import EXPLORED, RUNNERS, WHOLE, checks_of, problem
 from ikeref_properties.kernels import KernelVerdict, schedule
-from ikeref_properties.proofs import Verdict, lemma, searches, single
+from ikeref_properties.proofs import Verdict, searches, single
 from ikeref_properties.proofs.sentences import BY_ID as SENTENCES
 
 REFUTED = "refuted"
@@ -124,8 +124,8 @@ def judge(reference: Reference, options: Options) -> Evidence:
 
 
 def _proof(name: str, anew: bool) -> Verdict:
-    if name == lemma.ID:
-        return lemma.prove()
+    if name in proofs.LEMMAS:
+        return proofs.LEMMAS[name]()
     statement = proofs.BY_ID[name]
     if not anew:
         try:

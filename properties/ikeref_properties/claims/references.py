@@ -9,7 +9,7 @@ from ikeref_properties import kernels
 from ikeref_properties.claims import Reference
 from ikeref_properties.kernels import Check
 from ikeref_properties.proofs import BY_ID as STATEMENTS
-from ikeref_properties.proofs import lemma
+from ikeref_properties.proofs import LEMMAS
 from ikeref_properties.proofs.searches import BY_ID as SEARCHES
 from ikeref_properties.proofs.sentences import BY_ID as SENTENCES
 
@@ -32,7 +32,7 @@ def problem(reference: Reference, root: Path) -> str:
     """Why the reference leads nowhere; "" if it leads to a check. `root` holds the tests."""
     match reference.kind:
         case "proof":
-            known = reference.name == lemma.ID or reference.name in STATEMENTS
+            known = reference.name in LEMMAS or reference.name in STATEMENTS
         case "sentence":
             known = reference.name in SENTENCES
         case "rows":

@@ -17,14 +17,27 @@ from ikeref_model.system import System, build
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import all_of, no
 
-from ikeref_properties.proofs import lemma
+from ikeref_properties.proofs import lemma, windows_lemma
 from ikeref_properties.proofs.guesses import GUESSES
 from ikeref_properties.proofs.statements import BY_ID, STATEMENTS, WHOLE_SCOPE, Statement, inherited, paired
 from ikeref_properties.proofs.verdict import Verdict
 
-__all__ = ["BY_ID", "STATEMENTS", "Statement", "Verdict", "certificate", "prove_all", "recheck", "refute", "whole"]
+__all__ = [
+    "BY_ID",
+    "LEMMAS",
+    "STATEMENTS",
+    "Statement",
+    "Verdict",
+    "certificate",
+    "prove_all",
+    "recheck",
+    "refute",
+    "whole",
+]
 
 ENGINE = "z3, induction; re-checked bit by bit"
+LEMMAS = {lemma.ID: lemma.prove, windows_lemma.ID: windows_lemma.prove}
+"""What is proved without a certificate, each time anew."""
 
 
 def certificate(statement: Statement, rows: tuple[Row, ...] = ROWS) -> dict[str, Any] | Schedule:
@@ -98,13 +111,13 @@ def committed(statement: Statement) -> dict[str, Any]:
 
 
 def recheck() -> tuple[Verdict, ...]:
-    """The lemma proved again, and every committed certificate re-checked."""
-    return (lemma.prove(), *(verify(each, committed(each)) for each in STATEMENTS))
+    """The lemmas proved again, and every committed certificate re-checked."""
+    return (*(prove() for prove in LEMMAS.values()), *(verify(each, committed(each)) for each in STATEMENTS))
 
 
 def prove_all(rows: tuple[Row, ...] = ROWS) -> tuple[Verdict, ...]:
     """Every statement proved anew from these rows, each certificate checked."""
-    verdicts = [lemma.prove(rows)]
+    verdicts = [prove(rows) for prove in LEMMAS.values()]
     for statement in STATEMENTS:
         started = time.perf_counter()
         found = certificate(statement, rows)

@@ -15,7 +15,7 @@ from typing import Any
 
 import z3
 from ikeref_model.events import Kind
-from ikeref_model.rows import Row
+from ikeref_model.rows import Row, ask
 from ikeref_model.state import NOTHING, Ike
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import All, Is, Term
@@ -23,6 +23,8 @@ from ikeref_model.terms import All, Is, Term
 from ikeref_properties.proofs.verdict import Verdict
 
 ID = "message-ids"
+ROOM = frozenset((Is("ike.own", (NOTHING,)), Is("ike.room", (True,))))
+"""What says that nothing is outstanding, where the window is 1."""
 INITIAL = frozenset((Kind.IKE_SA_INIT, Kind.IKE_AUTH))
 
 
@@ -44,7 +46,7 @@ def prove(rows: tuple[Row, ...] = ROWS) -> Verdict:
     )
 
 
-def _conjuncts(term: Term) -> tuple[Term, ...]:
+def conjuncts(term: Term) -> tuple[Term, ...]:
     return term.terms if isinstance(term, All) else (term,)
 
 
@@ -55,9 +57,10 @@ def _rows_break_it(rows: tuple[Row, ...]) -> str:
             continue
         effects = {each.variable: each.value for each in row.effects()}
         own = effects.get("ike.own")
+        room = not ROOM.isdisjoint(conjuncts(row.condition()))
         match row.on.what:
             case "send":
-                if Is("ike.own", (NOTHING,)) not in _conjuncts(row.condition()):
+                if not room:
                     return f"{row.name} sends while a request is outstanding"
                 if own not in row.on.kinds:
                     return f"{row.name} does not remember what it sent"
@@ -66,6 +69,9 @@ def _rows_break_it(rows: tuple[Row, ...]) -> str:
             case "response":
                 if own != NOTHING:
                     return f"{row.name} does not take note of the response"
+            case "request" if own is not None and room:
+                if row.answers != ask(Kind(str(own))):
+                    return f"{row.name} does not remember what it sent"
             case _:
                 if own is not None and (own, effects.get("ike.state")) != (NOTHING, Ike.CLOSED):
                     return f"{row.name} changes what is outstanding"

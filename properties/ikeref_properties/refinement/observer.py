@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ikeref_model import events
+from ikeref_model.endpoint_state import counted, position_of
 from ikeref_model.events import Alarm, Direction, Kind, Observation, Outcome, Position
 from ikeref_model.monitor import Accepted, Match, Monitor
 from ikeref_model.rows import Row
@@ -50,6 +51,21 @@ class Outstanding(NamedTuple):
     """Ni and Nr of the peer's rekey of the same SA, answered meanwhile (Sections 2.8.1, 2.8.2)."""
 
 
+class Taken(NamedTuple):
+    """The peer's requests on one IKE SA as this end has answered them (Section 2.3)."""
+
+    seen: int = 0
+    """The lowest Message ID that was not answered."""
+    ahead: tuple[int, ...] = ()
+    """Those above it that were."""
+    window: int = 1
+    """How many this end takes at once: the largest size that it has announced."""
+
+    def after(self, number: int) -> "Taken":
+        """The same when that request was answered too."""
+        return Taken(*counted(number, self.seen, self.ahead), self.window)
+
+
 class Observer:
     """Watches one end. Mutable: it remembers names, and what is outstanding, as anybody does who reads along."""
 
@@ -71,9 +87,9 @@ class Observer:
         """IKE SAs by the IKE_SA_INIT request that they answered."""
         self._deferred: set[str] = set()
         """Child SAs of which the outbound direction is not in use yet."""
-        self._outstanding: dict[str, Outstanding] = {}
-        self._expected: dict[str, int] = {}
-        """Message ID of the peer's next request."""
+        self._outstanding: dict[str, dict[int, Outstanding]] = {}
+        """By Message ID."""
+        self._taken: dict[str, Taken] = {}
 
     def observe(self, record: Record) -> Verdict:
         """The verdict on one step of this end."""
@@ -146,21 +162,19 @@ class Observer:
             position = Position.FRESH
         else:
             position = Position.REPLAY
-        event = events.Request(Kind.IKE_SA_INIT, (), position, message.message_id)
+        event = events.Request(Kind.IKE_SA_INIT, (), position, message.message_id, words.window_size(message))
         sent = self._sent(record.outputs, name, answering=Kind.IKE_SA_INIT)
         if position is Position.FRESH and sent:
-            self._expected[name] = message.message_id + 1
+            self._taken[name] = Taken(message.message_id + 1)
         return Observation(name, event, sent, self._changes(record))
 
     def _request(self, record: Record, message: Message, name: str | None) -> Observation:
         kind = words.kind_of(message)
         if name is None:
             return Observation("", events.Input.UNPROTECTED, self._sent(record.outputs, "", answering=kind))
-        expected = self._expected.get(name, 0)
+        taken = self._taken.get(name, Taken())
         number = message.message_id
-        position = Position.FRESH
-        if number != expected:
-            position = Position.REPLAY if number < expected else Position.OUTSIDE
+        position = position_of(number, *taken)
         children: tuple[str, ...] = ()
         if kind is Kind.DELETE_CHILD:
             children = tuple(self._child_of_peer(spi) for spi in words.deleted_spis(message))
@@ -177,42 +191,42 @@ class Observer:
         if name in self._ended and events.OneWay() in sent:
             return Observation(name, events.Input.UNPROTECTED, sent, self._changes(record))
         if position is Position.FRESH and any(isinstance(each, events.Reply) for each in sent):
-            self._expected[name] = expected + 1
-        if number < expected - 1:
-            # The window is 1: the peer has had the response, so it need not be kept (Section 2.3).
-            facts = (("forgotten", not sent),)
+            self._taken[name] = self._taken.get(name, taken).after(number)
         changes = self._changes(record)
         if kind is Kind.DELETE_CHILD and position is Position.FRESH:
             # The peer's inbound SA is gone, and with it the outbound one that was still to come.
             gone = [child for child in children if child in self._deferred]
             changes = (*changes, *(events.Removed(child, Direction.OUT) for child in gone))
             self._deferred.difference_update(gone)
-        return Observation(name, events.Request(kind, children, position, number), sent, changes, facts)
+        event = events.Request(kind, children, position, number, words.window_size(message))
+        return Observation(name, event, sent, changes, facts)
 
     def _note_crossing(self, name: str, kind: Kind, message: Message, record: Record) -> None:
-        own = self._outstanding.get(name)
-        if own is None or own.kind is not kind or kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE):
+        if kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE):
             return
-        if kind is Kind.REKEY_CHILD:
-            mine = self._child(words.rekeyed_spi(own.message) or b"")
-            if mine != self._child_of_peer(words.rekeyed_spi(message) or b""):
-                return
-        for answer, _ in _messages(record.outputs):
-            if answer.is_response and words.outcome_of(kind, answer) is Outcome.OK:
-                crossing = words.nonce_of(message), words.nonce_of(answer)
-                self._outstanding[name] = own._replace(crossing=crossing)
+        for number, own in self._outstanding.get(name, {}).items():
+            if own.kind is not kind:
+                continue
+            if kind is Kind.REKEY_CHILD:
+                mine = self._child(words.rekeyed_spi(own.message) or b"")
+                if mine != self._child_of_peer(words.rekeyed_spi(message) or b""):
+                    continue
+            for answer, _ in _messages(record.outputs):
+                if answer.is_response and words.outcome_of(kind, answer) is Outcome.OK:
+                    crossing = words.nonce_of(message), words.nonce_of(answer)
+                    self._outstanding[name][number] = own._replace(crossing=crossing)
 
     def _response(self, record: Record, message: Message, name: str | None) -> Observation:
-        own = self._outstanding.get(name) if name is not None else None
-        if name is None or own is None or own.message.message_id != message.message_id or self._reporting(name):
+        own = self._outstanding.get(name, {}).get(message.message_id) if name is not None else None
+        if name is None or own is None or self._reporting(name):
             sent = self._sent(record.outputs, name or "")
             return Observation(name or "", events.Input.UNEXPECTED, sent, self._changes(record))
         outcome = words.outcome_of(own.kind, message)
         children = tuple(self._child_of_peer(spi) for spi in words.deleted_spis(message))
         facts = self._facts_of_response(own, outcome, message)
         if own.kind is not Kind.IKE_SA_INIT or any(type(output) is sa.NewKeys for output in record.outputs):
-            del self._outstanding[name]
-        event = events.Response(own.kind, outcome, children, message.message_id)
+            del self._outstanding[name][message.message_id]
+        event = events.Response(own.kind, outcome, children, message.message_id, words.window_size(message))
         changes = self._changes(record)
         return Observation(name, event, self._sent(record.outputs, name), changes, facts)
 
@@ -250,7 +264,7 @@ class Observer:
                     if self._reporting(name):
                         self._changes(record, (output,))
                         continue
-                    alarm = Alarm.GIVE_UP if name in self._up or name in self._outstanding else Alarm.HALF_OPEN_EXPIRY
+                    alarm = Alarm.GIVE_UP if name in self._up or self._outstanding.get(name) else Alarm.HALF_OPEN_EXPIRY
                     self._outstanding.pop(name, None)
                     changes = self._changes(record, (*waiting, output))
                     found.append(Observation(name, events.Timer(alarm), (), changes))
@@ -263,8 +277,8 @@ class Observer:
 
     def _reporting(self, name: str) -> bool:
         """Whether all that is left of an IKE SA is the report that IKE_AUTH failed."""
-        own = self._outstanding.get(name)
-        return own is not None and own.kind is Kind.LIVENESS and name not in self._up
+        own = self._outstanding.get(name, {}).values()
+        return name not in self._up and any(each.kind is Kind.LIVENESS for each in own)
 
     # Outputs
 
@@ -283,28 +297,37 @@ class Observer:
             elif output.again:
                 sent.append(events.Repeated())
             elif message.is_response:
-                sent.append(self._replied(answering or Kind.LIVENESS, message))
+                sent.append(self._replied(answering or Kind.LIVENESS, message, name))
             else:
                 sent.append(self._asked(message, name))
         return tuple(sent)
 
-    def _replied(self, kind: Kind, message: Message) -> events.Reply:
+    def _replied(self, kind: Kind, message: Message, name: str) -> events.Reply:
         outcome = words.outcome_of(kind, message)
         children: tuple[str, ...] = ()
         if kind is Kind.DELETE_CHILD:
             children = tuple(self._child(spi) for spi in words.deleted_spis(message))
-        return events.Reply(outcome, children)
+        return events.Reply(outcome, children, self._announced(name, message))
 
     def _asked(self, message: Message, name: str) -> events.Asked:
         kind = words.kind_of(message)
         carrier = self._carrier(message)
-        self._outstanding[carrier] = Outstanding(message, kind)
+        self._outstanding.setdefault(carrier, {})[message.message_id] = Outstanding(message, kind)
         children: tuple[str, ...] = ()
         if kind is Kind.DELETE_CHILD:
             children = tuple(self._child(spi) for spi in words.deleted_spis(message))
         elif kind is Kind.REKEY_CHILD:
             children = (self._child(words.rekeyed_spi(message) or b""),)
-        return events.Asked(kind, children, "" if carrier == name else carrier, message.message_id)
+        sa = "" if carrier == name else carrier
+        return events.Asked(kind, children, sa, message.message_id, self._announced(carrier, message))
+
+    def _announced(self, name: str, message: Message) -> int:
+        """What this end says of its window. In IKE_SA_INIT it says nothing that counts (Section 2.3)."""
+        size = words.window_size(message)
+        if size and message.exchange_type != ExchangeType.IKE_SA_INIT:
+            taken = self._taken.get(name, Taken())
+            self._taken[name] = taken._replace(window=max(taken.window, size))
+        return size
 
     def _changes(self, record: Record, outputs: tuple[sa.Output, ...] | None = None) -> tuple[events.Change, ...]:
         changes: list[events.Change] = []

@@ -13,6 +13,7 @@ _OUTCOMES = {
     NotifyType.NO_ADDITIONAL_SAS: Outcome.NO_ADDITIONAL_SAS,
     NotifyType.TEMPORARY_FAILURE: Outcome.TEMPORARY_FAILURE,
     NotifyType.CHILD_SA_NOT_FOUND: Outcome.CHILD_SA_NOT_FOUND,
+    NotifyType.INVALID_MESSAGE_ID: Outcome.INVALID_MESSAGE_ID,
 }
 _REPORTS = (
     NotifyType.AUTHENTICATION_FAILED,
@@ -107,6 +108,14 @@ def _groups(payloads: tuple[Payload, ...]) -> set[int]:
         for transform in proposal.transforms
         if transform.type == key_exchange
     }
+
+
+def window_size(message: Message) -> int:
+    """What SET_WINDOW_SIZE says; 0 where there is none, or one without sense (Section 2.3)."""
+    for payload in message.payloads:
+        if type(payload) is N and payload.type == NotifyType.SET_WINDOW_SIZE and len(payload.data) == 4:
+            return int.from_bytes(payload.data, "big")
+    return 0
 
 
 def is_protected(datagram: bytes, encapsulated: bool) -> bool:

@@ -1,4 +1,8 @@
-"""Judges every fault and writes the page: `python -m ikeref_properties.rowmutants docs/mutants_rows.md`. Minutes."""
+"""Judges every fault and writes the page: `python -m ikeref_properties.rowmutants [--new] docs/mutants_rows.md`.
+
+Minutes. With `--new` faults that the page lists already, word for word, keep what is said of them there: for when a few
+rows have changed.
+"""
 
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -6,9 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from ikeref_properties.rowmutants.corpus import corpus
-from ikeref_properties.rowmutants.judge import Corpus, Finding, judge
+from ikeref_properties.rowmutants.judge import NOTHING, Corpus, Finding, judge
 from ikeref_properties.rowmutants.make import Mutant, mutants
-from ikeref_properties.rowmutants.page import page, verdict
+from ikeref_properties.rowmutants.page import known, page, verdict
 
 
 @cache
@@ -23,11 +27,22 @@ def one(mutant: Mutant) -> Finding:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the path given, or to standard output; exit status 1 if a fault is neither found nor argued."""
+    paths = [Path(each) for each in arguments if each != "--new"]
+    before = known(paths[0].read_text("utf-8")) if "--new" in arguments else {}
+    kept = {
+        each.id: Finding(each, NOTHING if by in ("argued", "NOT FOUND") else by, "", seconds)
+        for each in mutants()
+        if (each.row, each.what) in before
+        for by, seconds in (before[each.row, each.what],)
+    }
     with ProcessPoolExecutor() as pool:
-        findings = tuple(pool.map(one, mutants(), chunksize=4))
+        found = {
+            each.mutant.id: each for each in pool.map(one, (m for m in mutants() if m.id not in kept), chunksize=4)
+        }
+    findings = tuple((kept | found)[each.id] for each in mutants())
     text = page(findings)
-    if arguments:
-        Path(arguments[0]).write_text(text, "utf-8")
+    if paths:
+        paths[0].write_text(text, "utf-8")
     else:
         sys.stdout.write(text)
     missed = [each.mutant.id for each in findings if verdict(each) == "NOT FOUND"]

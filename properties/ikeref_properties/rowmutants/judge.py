@@ -16,7 +16,6 @@ from ikeref_model.tables import BY_NAME
 from ikeref_model.terms import Is, evaluate, no
 
 from ikeref_properties import proofs
-from ikeref_properties.proofs import lemma
 from ikeref_properties.proofs.sentences import SENTENCES
 from ikeref_properties.rowmutants.corpus import Trace, refused
 from ikeref_properties.rowmutants.make import Mutant
@@ -67,8 +66,9 @@ def _verdicts(mutant: Mutant, corpus: Corpus) -> Iterator[tuple[str, str]]:
         yield "rows:consistent", breach.why if breach else ""
     yield EQUIVALENT, _same(original, mutant.changed) if mutant.changed else ""
     yield SPARE, _spare(original, mutant.changed, rows)
-    verdict = lemma.prove(rows)
-    yield f"proof:{lemma.ID}", "" if verdict.good else verdict.bounds
+    for id, prove in proofs.LEMMAS.items():
+        verdict = prove(rows)
+        yield f"proof:{id}", "" if verdict.good else verdict.bounds
     for id in EXPLORED:
         yield f"proof:{id}", _explored(id, rows)
     yield "proof:no-child-before-auth", _hostile(rows)

@@ -105,3 +105,11 @@ def listed(text: str) -> tuple[tuple[str, str], ...]:
         (found.group(1), found.group(2))
         for found in re.finditer(r"^\| `([^`]+#\d+)` \| .* \| ([^|]+) \| [\d.]+ \|$", text, re.M)
     )
+
+
+def known(text: str) -> dict[tuple[str, str], tuple[str, float]]:
+    """What a page says of each fault, by its row and what is changed: the check that finds it, and its seconds."""
+    return {
+        (found.group(1), found.group(2)): (found.group(3), float(found.group(4)))
+        for found in re.finditer(r"^\| `([^`#]+)#\d+` \| (.*) \| ([^|]+) \| ([\d.]+) \|$", text, re.M)
+    }
