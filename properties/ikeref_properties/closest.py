@@ -28,7 +28,10 @@ def fitting(states: Iterable[Endpoint], observation: Observation) -> frozenset[s
     child = event.children[0] if event.children else ""
     found = set()
     for state in states:
-        subjects = state.ike(observation.sa).subjects
+        subjects: tuple[str, ...] = ()
+        if isinstance(event, events.Response):
+            own = state.ike(observation.sa).answered_by(event.kind, event.message_id)
+            subjects = own.subjects if own is not None else ()
         view = scopes(state, observation.sa, child or (subjects[0] if subjects else ""), facts)
         found |= {
             row.name for row in ROWS if _is_for(row, event) and holds(row.condition(), view.read, view.children())

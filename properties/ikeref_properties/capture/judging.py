@@ -28,7 +28,7 @@ from ikeref_model.events import (
 )
 from ikeref_model.monitor import Accepted, Candidate, Match, Rejection, advance
 from ikeref_model.rows import Answer, Row
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import Child, Ike
 from ikeref_model.tables import BY_NAME, ROWS
 from ikeref_model.terms import TRUE
 
