@@ -19,10 +19,18 @@ NONCES = ("our Ni", "their Ni", "their Nr", "our Nr")
 class Scene:
     """Two ends with an IKE SA and a Child SA; `one` comes first in what happens."""
 
-    def __init__(self, one: str, *, connections: dict[str, Connection] | None = None, judged: bool = True) -> None:
+    def __init__(
+        self,
+        one: str,
+        *,
+        connections: dict[str, Connection] | None = None,
+        judged: bool = True,
+        window: int = 1,
+    ) -> None:
         self.one, self.other = one, PEER[one]
         self.judge = Judge() if judged else None
-        self.pair = Pair(7, settings=Settings(), connections=connections, watch=self.judge).establish()
+        settings = Settings(window_size=window)
+        self.pair = Pair(7, settings=settings, connections=connections, watch=self.judge).establish()
         self.old = {end: self.pair.children(end)[0].spi_in for end in ENDS}
         self.ike = self.pair.ikes(A)[0].spi_i
         self.start = len(self.pair.records)
@@ -118,6 +126,15 @@ TEMPORARY = [NotifyType.TEMPORARY_FAILURE]
 NOT_FOUND = [NotifyType.CHILD_SA_NOT_FOUND]
 INVALID_KE = [NotifyType.INVALID_KE_PAYLOAD]
 
+first = pytest.mark.parametrize("first", ["the other's", "ours"])
+"""Whose request arrives first, where two cross."""
+
+
+def arrivals(scene: Scene, first: str) -> tuple[str, str]:
+    """The ends in the order in which the crossing requests arrive."""
+    return (scene.other, scene.one) if first == "ours" else (scene.one, scene.other)
+
+
 either = pytest.mark.parametrize("one", ENDS)
 each_nonce = pytest.mark.parametrize("nonce", NONCES)
 
@@ -128,6 +145,11 @@ def other_groups(one: str) -> dict[str, Connection]:
         one: connection(one, ike="aes256gcm16-prfsha256-x25519-ecp256", esp="aes256gcm16-x25519-ecp256"),
         PEER[one]: connection(PEER[one], ike="aes256gcm16-prfsha256-ecp256-x25519", esp="aes256gcm16-ecp256-x25519"),
     }
+
+
+def check_names(ends: Pair, end: str, names: list[str]) -> None:
+    """The Child SAs of an end, by what they were negotiated from, none twice."""
+    assert sorted(child.name for child in ends.children(end)) == names
 
 
 def check_child_collision(scene: Scene, ours_loses: bool) -> None:

@@ -14,10 +14,12 @@ from tests.unit.sa.scene import (
     TEMPORARY,
     Scene,
     answered_spis,
+    arrivals,
     check_child_collision,
     each_nonce,
     either,
     errors,
+    first,
     other_groups,
 )
 
@@ -34,12 +36,13 @@ def test_new_child_duplicate(one: str) -> None:
 
 
 @either
-def test_new_child_collision_ike_rekey(one: str) -> None:
+@first
+def test_new_child_collision_ike_rekey(one: str, first: str) -> None:
     scene = Scene(one)
     scene.pair.command(scene.one, sa.CreateChild("web"))
     scene.pair.command(scene.other, sa.RekeyIke())
-    assert errors(scene.deliver(scene.other)) == TEMPORARY
-    assert errors(scene.deliver(scene.one)) == TEMPORARY
+    for end in arrivals(scene, first):
+        assert errors(scene.deliver(end)) == TEMPORARY
     scene.pair.deliver_all()
     assert scene.requests(scene.one) == ["CREATE_CHILD"]
     assert scene.requests(scene.other) == ["REKEY_IKE"]
@@ -61,11 +64,12 @@ def test_delete_child_regular(one: str) -> None:
 
 
 @either
-def test_delete_child_collision(one: str) -> None:
+@first
+def test_delete_child_collision(one: str, first: str) -> None:
     scene = Scene(one)
     scene.delete_child(one)
     scene.delete_child(scene.other)
-    for end in (scene.other, scene.one):
+    for end in arrivals(scene, first):
         record = scene.deliver(end)
         assert answered_spis(record) == ()
         assert [output.inbound for output in record.outputs if type(output) is sa.Remove] == [False]
@@ -87,12 +91,17 @@ def test_delete_child_collision_drop(one: str) -> None:
 
 
 @either
-def test_delete_child_collision_ike_rekey(one: str) -> None:
+@first
+def test_delete_child_collision_ike_rekey(one: str, first: str) -> None:
     scene = Scene(one)
     scene.delete_child(one)
     scene.pair.command(scene.other, sa.RekeyIke())
-    assert answered_spis(scene.deliver(scene.other)) == (scene.old[scene.other],)
-    assert errors(scene.deliver(one)) == TEMPORARY
+    for end in arrivals(scene, first):
+        record = scene.deliver(end)
+        if end == one:
+            assert errors(record) == TEMPORARY
+        else:
+            assert answered_spis(record) == (scene.old[scene.other],)
     scene.settle()
     assert scene.ike_is_new()
     assert not scene.pair.children(A) + scene.pair.children(B)
@@ -142,6 +151,32 @@ def test_rekey_child_responder_lost_sa(one: str) -> None:
 
 
 @either
+@pytest.mark.parametrize("delete_arrives_late", [False, True])
+def test_rekey_child_responder_handle_hard_expire(one: str, delete_arrives_late: bool) -> None:
+    """The responder gets rid of the old Child SA before the initiator's Delete has come.
+
+    An SA of ours has no hard lifetime: whoever wants it gone deletes it. The new Child SA is used from then on.
+    """
+    scene = Scene(one)
+    scene.rekey_child(one)
+    scene.deliver(scene.other)
+    scene.deliver(one)
+    deletion = scene.hold(scene.other)
+    scene.delete_child(scene.other)
+    assert answered_spis(scene.deliver(one)) == ()
+    opened = [] if delete_arrives_late else [scene.late(deletion)]
+    answered = scene.deliver(scene.other)
+    opened.append(answered)
+    if delete_arrives_late:
+        opened.append(scene.late(deletion))
+        assert answered_spis(opened[-1]) == ()
+    installed = [o.inbound for record in opened for o in record.outputs if type(o) is sa.Install]
+    assert installed == [False]
+    scene.settle()
+    assert scene.child(one) != scene.old[one]
+
+
+@either
 def test_rekey_child_responder_incorrect_delete(one: str) -> None:
     """The responder deletes the old Child SA, which is the initiator's part, and its response comes later still."""
     scene = Scene(one)
@@ -160,12 +195,17 @@ def test_rekey_child_responder_incorrect_delete(one: str) -> None:
 
 
 @either
+@first
 @each_nonce
-def test_rekey_child_collision(one: str, nonce: str) -> None:
+def test_rekey_child_collision(one: str, first: str, nonce: str) -> None:
     scene = Scene(one)
     ours_loses = scene.lowest(nonce)
     scene.rekey_child(one)
     scene.rekey_child(scene.other)
+    for end in arrivals(scene, first):
+        assert not errors(scene.deliver(end))
+    for end in arrivals(scene, first):
+        scene.deliver(end)
     scene.settle()
     check_child_collision(scene, ours_loses)
 
@@ -240,12 +280,17 @@ def test_rekey_child_collision_ke_invalid(one: str, nonce: str) -> None:
 
 
 @either
-def test_rekey_child_collision_delete(one: str) -> None:
+@first
+def test_rekey_child_collision_delete(one: str, first: str) -> None:
     scene = Scene(one)
     scene.rekey_child(one)
     scene.delete_child(scene.other)
-    assert errors(scene.deliver(scene.other)) == TEMPORARY
-    assert answered_spis(scene.deliver(one)) == (scene.old[one],)
+    for end in arrivals(scene, first):
+        record = scene.deliver(end)
+        if end == one:
+            assert answered_spis(record) == (scene.old[one],)
+        else:
+            assert errors(record) == TEMPORARY
     scene.settle()
     assert scene.requests(one) == ["REKEY_CHILD"]
     assert not scene.pair.children(A) + scene.pair.children(B)
@@ -265,12 +310,13 @@ def test_rekey_child_collision_delete_drop_rekey(one: str) -> None:
 
 
 @either
-def test_rekey_child_collision_ike_rekey(one: str) -> None:
+@first
+def test_rekey_child_collision_ike_rekey(one: str, first: str) -> None:
     scene = Scene(one)
     scene.rekey_child(one)
     scene.pair.command(scene.other, sa.RekeyIke())
-    assert errors(scene.deliver(scene.other)) == TEMPORARY
-    assert errors(scene.deliver(one)) == TEMPORARY
+    for end in arrivals(scene, first):
+        assert errors(scene.deliver(end)) == TEMPORARY
     scene.pair.deliver_all()
     assert scene.requests(one) == ["REKEY_CHILD"]
     assert scene.requests(scene.other) == ["REKEY_IKE"]
