@@ -167,8 +167,8 @@ HEAD = """# Collisions, by name
 
 What happens when exchanges cross, as tests of the shipped code: `tests/unit/sa/test_collisions_*.py` and their
 neighbours. Each runs with either end in each part; where requests cross, with either of them arriving first; where
-nonces decide, with each of the four the lowest in turn. Each step is judged by the rows and by the invariants, unless an
-end is made to forget or to misbehave, or windows are above 1. What needs several key exchanges (RFC 9370) waits for
+nonces decide, with each of the four the lowest in turn. Each step is judged by the rows and by the invariants, unless
+an end is made to forget or to misbehave, or windows are above 1. What needs several key exchanges (RFC 9370) waits for
 them.
 
 Besides these, random walks and [the exploration of every state](explore.md) come upon such situations by themselves,
