@@ -146,7 +146,7 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
         return
     if position is not window.Position.NEW or ike.phase is Phase.CLOSED:
         raise Dropped(f"message ID {header.message_id} is outside the window", section="2.3", field="Message ID")
-    if ike.phase is Phase.INIT_SENT or ike.phase is Phase.AUTH_SENT:
+    if turn.peer is None and ike.phase is not Phase.HALF_OPEN:
         raise Dropped("a request of a responder that isn't authenticated", section="1.2")
     if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:
         raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1", field="Exchange Type")  # 7296-1-02
@@ -302,7 +302,8 @@ def _renew(turn: Turn) -> None:
         if used < window.RENEWAL or ike.phase is not Phase.ESTABLISHED:
             continue
         if window.exhausted(used):
-            turn.close(ike, "its message IDs are used up")
+            rekey.promote_candidate(turn, ike)
+            turn.close(turn.ike(ike.spi) or ike, "its message IDs are used up")
         elif ike.rekey is None and not any(isinstance(command, RekeyIke) for command in ike.queue):
             turn.enqueue_first(ike, RekeyIke())
 

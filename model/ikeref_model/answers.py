@@ -10,13 +10,13 @@ from itertools import product
 from ikeref_model.events import Kind, Position
 from ikeref_model.phrases import listed
 from ikeref_model.rows import LIVE, Row
-from ikeref_model.state import BOOL, Child, Ike, variable
+from ikeref_model.state import AUTHENTICATING, BOOL, Child, Ike, variable
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import All, Is, Not, Pick, Some, SomeChild, Term, Value, text, variables_of
 
 OUTSTANDING: dict[str, Kind] = {
     Ike.INIT_SENT: Kind.IKE_SA_INIT,
-    Ike.AUTH_SENT: Kind.IKE_AUTH,
+    **dict.fromkeys(AUTHENTICATING, Kind.IKE_AUTH),
     Ike.REKEYING: Kind.REKEY_IKE,
     Ike.CROSSED: Kind.REKEY_IKE,
     Ike.DELETING: Kind.DELETE_IKE,

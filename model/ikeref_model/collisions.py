@@ -289,7 +289,17 @@ SILENT: tuple[Row, ...] = (
     ),
     row(
         "collision.rekey_child.replaced",
-        (Child.REPLACED, Child.CROSSED),
+        Child.REPLACED,
+        request(Kind.REKEY_CHILD),
+        guard=is_("ike.state", Ike.ESTABLISHED, Ike.REPLACED, Ike.DELETING),
+        answers=reply(Outcome.CHILD_SA_NOT_FOUND, Outcome.TEMPORARY_FAILURE),
+        section="2.8.1",
+        level="implied",
+        ids=("7296-2.8.1-09", "7296-2.25.1-01", "7296-2.25-02"),
+    ),
+    row(
+        "collision.rekey_child.crossed",
+        Child.CROSSED,
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED, Ike.REPLACED, Ike.DELETING),
         answers=reply(Outcome.TEMPORARY_FAILURE),

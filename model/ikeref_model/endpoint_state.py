@@ -17,7 +17,7 @@ from ikeref_model.events import (
     Superseded,
 )
 from ikeref_model.rows import Row
-from ikeref_model.state import ANNOUNCED, NOTHING, ONE, Child, Ike
+from ikeref_model.state import ANNOUNCED, NOTHING, ONE, UNBORN, Child, Ike
 from ikeref_model.terms import Pick, Value, holds
 
 
@@ -187,14 +187,13 @@ class Endpoint(NamedTuple):
                     changes.append(Installed(name, direction))
                 if was and not has:
                     changes.append(Removed(name, direction))
-        born = (Ike.IDLE, Ike.INIT_SENT, Ike.AUTH_SENT, Ike.HALF_OPEN)
         for name in sorted({each.name for each in (*self.ikes, *before.ikes)}):
             was_in, is_in = before.ike(name).state, self.ike(name).state
-            if was_in in born and is_in not in born and is_in != Ike.CLOSED:
+            if was_in in UNBORN and is_in not in UNBORN and is_in != Ike.CLOSED:
                 changes.append(Established(name))
-            if was_in not in (Ike.REPLACED, *born) and is_in == Ike.REPLACED:
+            if was_in not in (Ike.REPLACED, *UNBORN) and is_in == Ike.REPLACED:
                 changes.append(Superseded(name))
-            if was_in not in born and was_in != Ike.CLOSED and is_in == Ike.CLOSED:
+            if was_in not in UNBORN and was_in != Ike.CLOSED and is_in == Ike.CLOSED:
                 changes.append(Closed(name))
         return tuple(changes)
 

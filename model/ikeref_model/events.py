@@ -13,7 +13,8 @@ Conventions that the abstraction has to follow:
   is none. The answer to a Delete of the IKE SA is `EMPTY` (Section 1.4.1); to any other INFORMATIONAL request it is
   `OK`.
 * In IKE_AUTH, `REFUSED` means: authenticated, but without a Child SA (Section 1.2). A response whose AUTH does not
-  verify has `fact verifies = False`, whatever it says.
+  verify has `fact verifies = False`, whatever it says. With EAP (Section 2.16) a request without AUTH has `fact
+  without_auth = True`, where it is sent after IKE_SA_INIT and where it arrives.
 * These are dataclasses: `Installed` and `Removed` of the same things differ.
 * A request that finds no IKE SA, or is not protected where it has to be, is `Input.UNPROTECTED`.
 """
@@ -51,6 +52,11 @@ class Outcome(StrEnum):
     INVALID_KE_PAYLOAD = "INVALID_KE_PAYLOAD"
     REFUSED = "REFUSED"
     """NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE and every other error that is not listed here."""
+    UNSUPPORTED_CRITICAL_PAYLOAD = "UNSUPPORTED_CRITICAL_PAYLOAD"
+    EAP = "EAP"
+    """IKE_AUTH: another round of EAP (Section 2.16)."""
+    EAP_SUCCESS = "EAP_SUCCESS"
+    EAP_FAILURE = "EAP_FAILURE"
     NO_ADDITIONAL_SAS = "NO_ADDITIONAL_SAS"
     TEMPORARY_FAILURE = "TEMPORARY_FAILURE"
     CHILD_SA_NOT_FOUND = "CHILD_SA_NOT_FOUND"
@@ -82,6 +88,8 @@ class Alarm(StrEnum):
     HALF_OPEN_EXPIRY = "HALF_OPEN_EXPIRY"
     RETRY = "RETRY"
     """The wait after TEMPORARY_FAILURE and the like is over."""
+    USED_UP = "USED_UP"
+    """The next Message ID of one end would not fit 32 bits (Section 2.2)."""
 
 
 class Input(StrEnum):
@@ -93,6 +101,8 @@ class Input(StrEnum):
     """Not protected by an IKE SA: an unknown SPI, a forged notification, a hint."""
     UNEXPECTED = "UNEXPECTED"
     """A protected response that answers no outstanding request."""
+    INITIAL_CONTACT = "INITIAL_CONTACT"
+    """On another IKE SA, in IKE_AUTH, the peer said that it has no other (Section 2.4)."""
 
 
 class Direction(StrEnum):

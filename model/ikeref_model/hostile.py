@@ -77,6 +77,8 @@ class _Hostile(Builder):
                 return ("old",)
             case Kind.DELETE_CHILD:
                 return self.scope.children
+            case None if row.component == "child":
+                return self.scope.children
             case _:
                 return (None,)
 
@@ -104,9 +106,13 @@ class _Hostile(Builder):
 
     @staticmethod
     def proof(row: Row, end: str) -> tuple[tuple[str, Right], ...]:
-        """Whether the row sends an AUTH payload: the IKE_AUTH request, or a response that does not refuse."""
-        asks = any(each.what == "ask" and each.name == Kind.IKE_AUTH for each in row.answers)
+        """Whether the row sends an AUTH payload: in the IKE_AUTH request, with EAP in the last; in a response that does
+        not refuse, with EAP in the first too (Section 2.16)."""
+        proving = (state.Ike.AUTH_SENT, state.Ike.FINAL_SENT)
+        asks = row.destination in proving and any(each.name == Kind.IKE_AUTH for each in row.answers)
         answers = (
-            Kind.IKE_AUTH in row.on.kinds and row.on.what == "request" and row.destination == state.Ike.ESTABLISHED
+            Kind.IKE_AUTH in row.on.kinds
+            and row.on.what == "request"
+            and row.destination in (state.Ike.ESTABLISHED, state.Ike.EAP_OPEN)
         )
         return ((proved(end), True),) if asks or answers else ()

@@ -2,12 +2,16 @@
 2.21.2)."""
 
 from ikeref_model.events import Kind, Outcome
-from ikeref_model.rows import FAILED, NOTHING_SENT, Row, ask, opened, response, row, send
-from ikeref_model.state import NOTHING, Ike
+from ikeref_model.rows import On, Row, ask, opened, response, row, send
+from ikeref_model.state import AUTHENTICATING, NOTHING, Ike
 from ikeref_model.terms import is_, isnt
 
-NOT_FATAL = (FAILED | {Outcome.CHILD_SA_NOT_FOUND}) - {Outcome.AUTHENTICATION_FAILED}
+FATAL = (Outcome.AUTHENTICATION_FAILED, Outcome.INVALID_SYNTAX, Outcome.UNSUPPORTED_CRITICAL_PAYLOAD)
+"""The notifications in IKE_AUTH that end the IKE SA without a Delete (Section 2.21.2)."""
+NOT_FATAL = frozenset(Outcome) - {Outcome.OK, *FATAL, Outcome.EAP, Outcome.EAP_SUCCESS, Outcome.EAP_FAILURE}
 """The notifications that leave the IKE SA standing without a Child SA."""
+REPORTS = (Kind.LIVENESS, Kind.DELETE_IKE)
+"""The requests by which an initiator may tell the responder that it failed to authenticate."""
 
 INITIATOR: tuple[Row, ...] = (
     row(
@@ -93,6 +97,7 @@ INITIATOR: tuple[Row, ...] = (
         "init.response.ok",
         Ike.INIT_SENT,
         response(Kind.IKE_SA_INIT, Outcome.OK),
+        guard=isnt("fact.without_auth"),
         to=Ike.AUTH_SENT,
         set={"ike.own": Kind.IKE_AUTH},
         answers=ask(Kind.IKE_AUTH),
@@ -123,7 +128,7 @@ INITIATOR: tuple[Row, ...] = (
     ),
     row(
         "auth.response.ok",
-        Ike.AUTH_SENT,
+        (Ike.AUTH_SENT, Ike.FINAL_SENT),
         response(Kind.IKE_AUTH, Outcome.OK),
         guard=is_("fact.verifies"),
         to=Ike.ESTABLISHED,
@@ -134,7 +139,7 @@ INITIATOR: tuple[Row, ...] = (
     ),
     row(
         "auth.response.childless",
-        Ike.AUTH_SENT,
+        (Ike.AUTH_SENT, Ike.FINAL_SENT),
         response(Kind.IKE_AUTH, *NOT_FATAL),
         guard=is_("fact.verifies"),
         to=Ike.ESTABLISHED,
@@ -145,20 +150,56 @@ INITIATOR: tuple[Row, ...] = (
     ),
     row(
         "auth.response.unverified",
-        Ike.AUTH_SENT,
-        response(Kind.IKE_AUTH, Outcome.OK, *NOT_FATAL),
+        (Ike.AUTH_SENT, Ike.EAP_ASKED, Ike.FINAL_SENT),
+        response(Kind.IKE_AUTH, Outcome.OK, Outcome.EAP, *NOT_FATAL),
         guard=isnt("fact.verifies"),
         to=Ike.CLOSED,
         set={"ike.own": NOTHING},
-        answers=frozenset((*ask(Kind.LIVENESS), *ask(Kind.DELETE_IKE), *NOTHING_SENT)),
+        choice="report",
         section="2.21.2",
         level="MUST",
-        ids=("7296-1.2-18", "7296-1.2-24", "7296-2.21.2-04"),
+        ids=("7296-1.2-18", "7296-1.2-24", "7296-2.21.2-01"),
+    ),
+    row(
+        "auth.response.unverified.report",
+        (Ike.AUTH_SENT, Ike.EAP_ASKED, Ike.FINAL_SENT),
+        response(Kind.IKE_AUTH, Outcome.OK, Outcome.EAP, *NOT_FATAL),
+        guard=isnt("fact.verifies"),
+        to=Ike.REPORTING,
+        set={"ike.own": Kind.LIVENESS},
+        answers=ask(Kind.LIVENESS),
+        choice="report",
+        section="2.21.2",
+        level="MAY",
+        ids=("7296-2.21.2-04", "7296-3.1-25", "7296-2.21-05"),
+    ),
+    row(
+        "auth.response.unverified.delete",
+        (Ike.AUTH_SENT, Ike.EAP_ASKED, Ike.FINAL_SENT),
+        response(Kind.IKE_AUTH, Outcome.OK, Outcome.EAP, *NOT_FATAL),
+        guard=isnt("fact.verifies"),
+        to=Ike.REPORTING,
+        set={"ike.own": Kind.DELETE_IKE},
+        answers=ask(Kind.DELETE_IKE),
+        choice="report",
+        section="2.21.2",
+        level="silent",
+        ids=("7296-2.21.2-04", "7296-2.4-26"),
+    ),
+    row(
+        "auth.reported",
+        Ike.REPORTING,
+        On("response", frozenset(REPORTS), frozenset(Outcome)),
+        to=Ike.CLOSED,
+        set={"ike.own": NOTHING},
+        section="2.21.2",
+        level="implied",
+        ids=("7296-2.21.2-12",),
     ),
     row(
         "auth.response.failed",
-        Ike.AUTH_SENT,
-        response(Kind.IKE_AUTH, Outcome.AUTHENTICATION_FAILED, Outcome.INVALID_SYNTAX),
+        AUTHENTICATING,
+        response(Kind.IKE_AUTH, *FATAL),
         to=Ike.CLOSED,
         set={"ike.own": NOTHING},
         section="2.21.2",

@@ -20,7 +20,7 @@ from ikeref_model.rows import (
     send,
     timer,
 )
-from ikeref_model.state import NOTHING, ONE, Ike
+from ikeref_model.state import HALF_OPEN, NOTHING, ONE, Ike
 from ikeref_model.terms import Pick, Value, all_of, any_of, is_, isnt, no, some_child
 
 CHILD_EXCHANGES = (Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.DELETE_CHILD)
@@ -207,7 +207,7 @@ IKE_DELETE: tuple[Row, ...] = (
     ),
     row(
         "ike.give_up",
-        (Ike.INIT_SENT, Ike.AUTH_SENT, Ike.ESTABLISHED, Ike.REKEYING, Ike.CROSSED, Ike.REPLACED, Ike.DELETING),
+        tuple(state for state in Ike if state not in (Ike.IDLE, *HALF_OPEN, Ike.CROSSED, Ike.CLOSED)),
         timer(Alarm.GIVE_UP),
         guard=isnt("ike.own", NOTHING),
         to=Ike.CLOSED,
@@ -215,6 +215,28 @@ IKE_DELETE: tuple[Row, ...] = (
         section="2.4",
         level="MUST",
         ids=("7296-2.4-09", "7296-2.4-22", "7296-2.1-10"),
+    ),
+    row(
+        "ike.give_up.crossed",
+        Ike.CROSSED,
+        timer(Alarm.GIVE_UP),
+        to=Ike.CLOSED,
+        set={"ike.own": NOTHING, "ike.due": False, **handed_over("theirs")},
+        choice="who inherits",
+        section="2.8.2",
+        level="MUST",
+        ids=("7296-2.8.2-02", "7296-2.8-09", "7296-2.4-09"),
+    ),
+    row(
+        "ike.give_up.crossed.all",
+        Ike.CROSSED,
+        timer(Alarm.GIVE_UP),
+        to=Ike.CLOSED,
+        set={"ike.own": NOTHING, "ike.due": False, **dissolved()},
+        choice="who inherits",
+        section="2.1",
+        level="implied",
+        ids=("7296-2.1-10", "7296-2.4-22"),
     ),
 )
 

@@ -2,8 +2,8 @@
 
 from ikeref_model.events import Alarm, Kind, Outcome
 from ikeref_model.rows import NOTHING_SENT, Row, opened, reply, request, row, timer
-from ikeref_model.state import Ike
-from ikeref_model.terms import is_, isnt
+from ikeref_model.state import HALF_OPEN, Ike
+from ikeref_model.terms import all_of, is_, isnt
 
 RESPONDER: tuple[Row, ...] = (
     row(
@@ -51,17 +51,27 @@ RESPONDER: tuple[Row, ...] = (
         "init.request.malformed",
         Ike.IDLE,
         request(Kind.IKE_SA_INIT),
-        guard=is_("fact.malformed"),
-        answers=reply(Outcome.INVALID_SYNTAX, Outcome.REFUSED) | NOTHING_SENT,
+        guard=all_of(is_("fact.malformed"), isnt("fact.critical")),
+        answers=reply(Outcome.INVALID_SYNTAX) | NOTHING_SENT,
         section="2.21",
         level="implied",
         ids=("7296-2.21-01",),
     ),
     row(
+        "init.request.malformed.critical",
+        Ike.IDLE,
+        request(Kind.IKE_SA_INIT),
+        guard=all_of(is_("fact.malformed"), is_("fact.critical")),
+        answers=reply(Outcome.UNSUPPORTED_CRITICAL_PAYLOAD) | NOTHING_SENT,
+        section="2.5",
+        level="MUST",
+        ids=("7296-2.5-14", "7296-2.5-15", "7296-2.21-01"),
+    ),
+    row(
         "auth.request.accept",
-        Ike.HALF_OPEN,
+        (Ike.HALF_OPEN, Ike.EAP_PASSED),
         request(Kind.IKE_AUTH),
-        guard=is_("fact.verifies"),
+        guard=all_of(is_("fact.verifies"), isnt("fact.without_auth")),
         to=Ike.ESTABLISHED,
         set={"ike.verified": True, **opened("child")},
         answers=reply(Outcome.OK),
@@ -72,9 +82,9 @@ RESPONDER: tuple[Row, ...] = (
     ),
     row(
         "auth.request.childless",
-        Ike.HALF_OPEN,
+        (Ike.HALF_OPEN, Ike.EAP_PASSED),
         request(Kind.IKE_AUTH),
-        guard=is_("fact.verifies"),
+        guard=all_of(is_("fact.verifies"), isnt("fact.without_auth")),
         to=Ike.ESTABLISHED,
         set={"ike.verified": True},
         answers=reply(Outcome.REFUSED, Outcome.NO_ADDITIONAL_SAS),
@@ -85,9 +95,9 @@ RESPONDER: tuple[Row, ...] = (
     ),
     row(
         "auth.request.unverified",
-        Ike.HALF_OPEN,
+        (Ike.HALF_OPEN, Ike.EAP_PASSED),
         request(Kind.IKE_AUTH),
-        guard=isnt("fact.verifies"),
+        guard=all_of(isnt("fact.verifies"), isnt("fact.without_auth")),
         to=Ike.CLOSED,
         answers=reply(Outcome.AUTHENTICATION_FAILED),
         section="2.21.2",
@@ -96,18 +106,29 @@ RESPONDER: tuple[Row, ...] = (
     ),
     row(
         "auth.request.malformed",
-        Ike.HALF_OPEN,
+        HALF_OPEN,
         request(Kind.IKE_AUTH),
-        guard=is_("fact.malformed"),
+        guard=all_of(is_("fact.malformed"), isnt("fact.critical")),
         to=Ike.CLOSED,
-        answers=reply(Outcome.INVALID_SYNTAX, Outcome.REFUSED),
+        answers=reply(Outcome.INVALID_SYNTAX),
         section="2.21.2",
         level="MUST",
         ids=("7296-2.21.2-05", "7296-2.21.2-06", "7296-2.21.2-07"),
     ),
     row(
+        "auth.request.malformed.critical",
+        HALF_OPEN,
+        request(Kind.IKE_AUTH),
+        guard=all_of(is_("fact.malformed"), is_("fact.critical")),
+        to=Ike.CLOSED,
+        answers=reply(Outcome.UNSUPPORTED_CRITICAL_PAYLOAD),
+        section="2.21.2",
+        level="MUST",
+        ids=("7296-2.21.2-05", "7296-2.21.2-06", "7296-2.21.2-12", "7296-2.5-15"),
+    ),
+    row(
         "half_open.expire",
-        Ike.HALF_OPEN,
+        HALF_OPEN,
         timer(Alarm.HALF_OPEN_EXPIRY),
         to=Ike.CLOSED,
         section="2.4",

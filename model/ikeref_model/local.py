@@ -11,7 +11,7 @@ import z3
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
 from ikeref_model.machine import trigger, triggers
 from ikeref_model.rows import LIVE, Row
-from ikeref_model.state import NOTHING, ONE, SCOPES, Child, Ike, Variable
+from ikeref_model.state import AUTHENTICATING, NOTHING, ONE, SCOPES, Child, Ike, Variable
 from ikeref_model.symbolic import Symbols, symbols
 from ikeref_model.system import Scope, System
 from ikeref_model.terms import Is, Not, SomeChild, Term, Value, all_of, any_of, evaluate, is_, no
@@ -46,12 +46,15 @@ CONSISTENT: Term = all_of(
         )
         for own, states in (
             ("IKE_SA_INIT", (Ike.INIT_SENT,)),
-            ("IKE_AUTH", (Ike.AUTH_SENT,)),
+            ("IKE_AUTH", AUTHENTICATING),
             ("REKEY_IKE", (Ike.REKEYING, Ike.CROSSED)),
-            ("DELETE_IKE", (Ike.DELETING,)),
         )
     ),
-    implies(is_("ike.own", "CREATE_CHILD", "REKEY_CHILD", "DELETE_CHILD", "LIVENESS"), is_("ike.state", *LIVE)),
+    implies(is_("ike.state", Ike.DELETING), is_("ike.own", "DELETE_IKE")),
+    implies(is_("ike.own", "DELETE_IKE"), is_("ike.state", Ike.DELETING, Ike.REPORTING)),
+    implies(is_("ike.state", Ike.REPORTING), is_("ike.own", "DELETE_IKE", "LIVENESS")),
+    implies(is_("ike.own", "LIVENESS"), is_("ike.state", *LIVE, Ike.REPORTING)),
+    implies(is_("ike.own", "CREATE_CHILD", "REKEY_CHILD", "DELETE_CHILD"), is_("ike.state", *LIVE)),
     implies(is_("child.state", Child.CREATING), is_("ike.own", "CREATE_CHILD")),
     implies(is_("child.state", *REKEYING_CHILD), is_("ike.own", "REKEY_CHILD")),
 )

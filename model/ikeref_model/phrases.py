@@ -16,11 +16,18 @@ IKE_STATES: dict[Ike, str] = {
     Ike.INIT_SENT: "Initiator: IKE_SA_INIT is outstanding.",
     Ike.AUTH_SENT: "Initiator: IKE_AUTH is outstanding.",
     Ike.HALF_OPEN: "Responder: IKE_SA_INIT was answered, IKE_AUTH has not come yet.",
+    Ike.EAP_ASKED: "Initiator: IKE_AUTH without AUTH is outstanding, which asks for EAP (Section 2.16).",
+    Ike.EAP_SENT: "Initiator: the responder is authenticated and EAP goes on; IKE_AUTH is outstanding.",
+    Ike.FINAL_SENT: "Initiator: EAP has succeeded; IKE_AUTH with AUTH is outstanding.",
+    Ike.EAP_OPEN: "Responder: as HALF_OPEN, and EAP goes on.",
+    Ike.EAP_PASSED: "Responder: as HALF_OPEN; EAP Success is sent, AUTH has not come yet.",
     Ike.ESTABLISHED: "Authenticated and in use.",
     Ike.REKEYING: "Our request to rekey it is outstanding.",
     Ike.CROSSED: "As REKEYING, and meanwhile we accepted the peer's rekey of it (Section 2.8.2).",
     Ike.REPLACED: "Another IKE SA has taken over; this one is to be deleted, by us if it is `due`.",
     Ike.DELETING: "Our Delete of it is outstanding.",
+    Ike.REPORTING: "Initiator: the responder failed to authenticate; our request that tells it so is outstanding"
+    " (Section 2.21.2).",
     Ike.CLOSED: "It is over.",
 }
 CHILD_STATES: dict[Child, str] = {
@@ -50,6 +57,7 @@ SUBJECTS = {
 }
 FACTS = {
     "verifies": ("AUTH verifies", "AUTH does not verify"),
+    "without_auth": ("the IKE_AUTH request has no AUTH payload", "the IKE_AUTH request, if any, has an AUTH payload"),
     "malformed": ("the message is malformed", "the message is well-formed"),
     "critical": ("an unsupported critical payload is the reason", "no unsupported critical payload is the reason"),
     "forgotten": ("the response is forgotten by now", "the response is still kept"),
@@ -57,14 +65,16 @@ FACTS = {
     "larger": ("that is more than what is in effect", "that is no more than what is in effect"),
     "lowest_is_mine": ("the lowest nonce is in our exchange", "the lowest nonce is in the peer's exchange"),
     "group_offered": ("the group that it names was offered", "the group that it names was not offered"),
+    "same_identities": ("it came between the same two identities", "it came between other identities"),
+    "used_up": ("no Message ID is left", "a Message ID is left"),
 }
 """For each fact, what is said when it holds and when not."""
 
 TERMS = {
     "live": "authenticated and not closed: ESTABLISHED, REKEYING, CROSSED, REPLACED or DELETING",
     "EMPTY": "a response to a Delete, without a Delete payload",
-    "REFUSED": "any error without a name of its own here: NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE, "
-    "UNSUPPORTED_CRITICAL_PAYLOAD and so on",
+    "REFUSED": "any error without a name of its own here: NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE and so on",
+    "EAP": "a response in IKE_AUTH that goes on with EAP (Section 2.16); EAP_SUCCESS and EAP_FAILURE end it",
     "LIVENESS": "an INFORMATIONAL request that deletes nothing",
 }
 """Words of the rows that the RFC does not have."""

@@ -24,6 +24,7 @@ from ikeref_model.terms import Pick, Set, Value, text, to_json
 TITLES = {
     "ike_initiator": "The initiator until the IKE SA is established",
     "ike_responder": "The responder until the IKE SA is established",
+    "eap": "IKE_AUTH with EAP, in both roles",
     "child": "The life of a Child SA",
     "ike_rekey": "The end of an IKE SA: rekeyed and inherited, or deleted",
     "collisions": "Which answer to which request in which situation",
@@ -95,8 +96,9 @@ def in_full(row: Row) -> str:
 def table_page(name: str, rows: tuple[Row, ...]) -> str:
     """The page of one table: its diagrams, the table, each row in full."""
     parts = [f"# {TITLES[name]}", "", f"{GENERATED} Module: `ikeref_model.{name}`.", ""]
-    if name in DIAGRAMS:
-        parts += _diagram(DIAGRAMS[name])
+    for each in DIAGRAMS.values():
+        if each.name == name or each.name.startswith(f"{name}_"):
+            parts += _diagram(each)
     parts += ["## The table", "", markdown(rows), "", "## Row by row", ""]
     return "\n".join([*parts, "\n\n".join(in_full(row) for row in rows), ""])
 

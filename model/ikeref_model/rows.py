@@ -119,14 +119,16 @@ def row(
     variant: str = "",
 ) -> Row:
     """A row. The component is that of the source states; a fresh request is well-formed unless its guard says
-    otherwise."""
+    otherwise, and no request is sent where no Message ID is left for it (Section 2.2)."""
     sources = source if isinstance(source, tuple) else (source,)
     component = "ike" if isinstance(sources[0], Ike) else "child"
     update = dict(set or {})
-    any_form = "malformed" in name or name.startswith("order.")
+    any_form = "malformed" in name or name.startswith(("order.", "closed."))
     if on.what == "request" and on.position is Position.FRESH and not any_form:
         guard = all_of(guard, isnt("fact.malformed"))
     if on.what == "send":
+        if Kind.IKE_SA_INIT not in on.kinds:
+            guard = all_of(guard, isnt("fact.used_up"))
         answers = frozenset(Answer("ask", kind) for kind in on.kinds)
     return Row(
         name,

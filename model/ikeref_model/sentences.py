@@ -16,7 +16,7 @@ from ikeref_model.local import ALL_ALONE, by_event, one_end, possible
 from ikeref_model.local import OTHERS as OTHERS_OUTSTANDING
 from ikeref_model.machine import triggers
 from ikeref_model.rows import LIVE, Answer, On, Row
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import AUTHENTICATING, NOTHING, Child, Ike
 from ikeref_model.symbolic import Symbols
 from ikeref_model.terms import (
     FALSE,
@@ -195,9 +195,8 @@ def afterwards(term: Term, row: Row) -> Term:
 
 IKE_STATES = {
     Kind.IKE_SA_INIT: (Ike.INIT_SENT,),
-    Kind.IKE_AUTH: (Ike.AUTH_SENT,),
+    Kind.IKE_AUTH: AUTHENTICATING,
     Kind.REKEY_IKE: (Ike.REKEYING, Ike.CROSSED),
-    Kind.DELETE_IKE: (Ike.DELETING,),
 }
 """Where an IKE SA stands while such a request is outstanding, and at no other time."""
 HOLLOW = (Child.ABSENT, Child.DENIED, Child.CREATING, Child.REKEYING_GONE, Child.CROSSED_GONE)
@@ -210,8 +209,14 @@ def tidy_ike(ike: str) -> Term:
     for own, states in IKE_STATES.items():
         outstanding, stands = is_(f"{ike}.own", own), is_(f"{ike}.state", *states)
         rules += [any_of(no(outstanding), stands), any_of(no(stands), outstanding)]
-    other = tuple(kind for kind in Kind if kind not in IKE_STATES)
-    rules.append(any_of(no(is_(f"{ike}.own", *other)), is_(f"{ike}.state", *LIVE)))
+    for kinds, allowed in (
+        ((Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.DELETE_CHILD), LIVE),
+        ((Kind.LIVENESS,), (*LIVE, Ike.REPORTING)),
+        ((Kind.DELETE_IKE,), (Ike.DELETING, Ike.REPORTING)),
+    ):
+        rules.append(any_of(no(is_(f"{ike}.own", *kinds)), is_(f"{ike}.state", *allowed)))
+    rules.append(any_of(isnt(f"{ike}.state", Ike.DELETING), is_(f"{ike}.own", Kind.DELETE_IKE)))
+    rules.append(any_of(isnt(f"{ike}.state", Ike.REPORTING), is_(f"{ike}.own", Kind.DELETE_IKE, Kind.LIVENESS)))
     rules.append(any_of(isnt(f"{ike}.due"), is_(f"{ike}.state", Ike.REPLACED)))
     return all_of(*rules)
 

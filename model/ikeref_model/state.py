@@ -28,6 +28,16 @@ class Ike(StrEnum):
     """Initiator: IKE_AUTH is outstanding."""
     HALF_OPEN = "HALF_OPEN"
     """Responder: IKE_SA_INIT answered, no IKE_AUTH yet."""
+    EAP_ASKED = "EAP_ASKED"
+    """Initiator: IKE_AUTH without AUTH is outstanding, which asks for EAP (Section 2.16)."""
+    EAP_SENT = "EAP_SENT"
+    """Initiator: the responder is authenticated, EAP goes on; IKE_AUTH is outstanding."""
+    FINAL_SENT = "FINAL_SENT"
+    """Initiator: EAP has succeeded; IKE_AUTH with AUTH is outstanding."""
+    EAP_OPEN = "EAP_OPEN"
+    """Responder: as HALF_OPEN, and EAP goes on."""
+    EAP_PASSED = "EAP_PASSED"
+    """Responder: as HALF_OPEN; EAP Success is sent, AUTH has not come yet."""
     ESTABLISHED = "ESTABLISHED"
     REKEYING = "REKEYING"
     """This end's request to rekey it is outstanding."""
@@ -37,7 +47,17 @@ class Ike(StrEnum):
     """Another IKE SA has taken over; a Delete is due, from this end if `due`."""
     DELETING = "DELETING"
     """This end's Delete of it is outstanding."""
+    REPORTING = "REPORTING"
+    """Initiator: the responder failed to authenticate; the request that tells it so is outstanding (Section 2.21.2)."""
     CLOSED = "CLOSED"
+
+
+AUTHENTICATING = (Ike.AUTH_SENT, Ike.EAP_ASKED, Ike.EAP_SENT, Ike.FINAL_SENT)
+"""An initiator's IKE_AUTH is outstanding."""
+HALF_OPEN = (Ike.HALF_OPEN, Ike.EAP_OPEN, Ike.EAP_PASSED)
+"""A responder waits for IKE_AUTH."""
+UNBORN = (Ike.IDLE, Ike.INIT_SENT, *AUTHENTICATING, *HALF_OPEN, Ike.REPORTING)
+"""There is no IKE SA with an authenticated peer, and there was none."""
 
 
 class Child(StrEnum):
@@ -113,6 +133,7 @@ CHILD: tuple[Variable, ...] = (
 )
 FACTS: tuple[Variable, ...] = (
     Variable("verifies", BOOL, True, "the AUTH payload of the message verifies (Section 2.15)"),
+    Variable("without_auth", BOOL, False, "the IKE_AUTH request has no AUTH payload: EAP is wanted (Section 2.16)"),
     Variable(
         "malformed", BOOL, False, "the message is badly formed or has an unsupported critical payload (Section 2.21.3)"
     ),
@@ -122,8 +143,10 @@ FACTS: tuple[Variable, ...] = (
     Variable("lowest_is_mine", BOOL, False, "the lowest of the four nonces is in this end's exchange (Section 2.8.1)"),
     Variable("larger", BOOL, True, "SET_WINDOW_SIZE says more than what is in effect (Section 2.3)"),
     Variable("group_offered", BOOL, True, "the group that INVALID_KE_PAYLOAD names was offered (Section 1.2)"),
+    Variable("same_identities", BOOL, False, "INITIAL_CONTACT came between the same two identities (Section 2.4)"),
+    Variable("used_up", BOOL, False, "no Message ID is left for another request (Section 2.2)"),
 )
-ASSUMED = frozenset(("malformed", "critical", "forgotten", "reports_failure"))
+ASSUMED = frozenset(("malformed", "critical", "forgotten", "reports_failure", "used_up", "without_auth"))
 """Facts that are taken to be False unless the observer tells; the others may be either."""
 
 SCOPES: dict[str, tuple[Variable, ...]] = {

@@ -2,6 +2,7 @@
 
 from ikeref_model.child import CHILD
 from ikeref_model.collisions import COLLISIONS
+from ikeref_model.eap import EAP
 from ikeref_model.ike_initiator import INITIATOR
 from ikeref_model.ike_rekey import IKE_LIFE
 from ikeref_model.ike_responder import RESPONDER
@@ -12,6 +13,7 @@ from ikeref_model.window import WINDOW
 TABLES: dict[str, tuple[Row, ...]] = {
     "ike_initiator": INITIATOR,
     "ike_responder": RESPONDER,
+    "eap": EAP,
     "child": CHILD,
     "ike_rekey": IKE_LIFE,
     "collisions": COLLISIONS,

@@ -19,6 +19,7 @@ from ikeref_model.rows import (
     arrives,
     ask,
     dissolved,
+    handed_over,
     reply,
     request,
     response,
@@ -26,14 +27,16 @@ from ikeref_model.rows import (
     send,
     timer,
 )
-from ikeref_model.state import ANNOUNCED, NOTHING, Ike
-from ikeref_model.terms import all_of, is_, isnt
+from ikeref_model.state import ANNOUNCED, AUTHENTICATING, HALF_OPEN, NOTHING, Ike
+from ikeref_model.terms import all_of, any_of, is_, isnt
 
 EVERY = tuple(Ike)
 INITIAL = (Kind.IKE_SA_INIT, Kind.IKE_AUTH)
 LATER = tuple(kind for kind in Kind if kind not in INITIAL)
-UNFINISHED = (Ike.INIT_SENT, Ike.AUTH_SENT, Ike.HALF_OPEN)
-PROTECTED = (Ike.AUTH_SENT, Ike.HALF_OPEN, *LIVE)
+ASKING = (Ike.INIT_SENT, *AUTHENTICATING, Ike.REPORTING)
+"""An initiator without an authenticated peer."""
+UNFINISHED = (*ASKING, *HALF_OPEN)
+PROTECTED = (*AUTHENTICATING, Ike.REPORTING, *HALF_OPEN, *LIVE)
 """From IKE_AUTH on messages are protected, and may announce a window size."""
 UNPROTECTED = tuple(state for state in Ike if state not in PROTECTED)
 
@@ -49,7 +52,7 @@ EXCHANGE_ORDER: tuple[Row, ...] = (
     ),
     row(
         "order.request.again",
-        (*LIVE, Ike.INIT_SENT, Ike.AUTH_SENT),
+        (*LIVE, *ASKING),
         request(*INITIAL),
         answers=reply(Outcome.INVALID_SYNTAX, Outcome.REFUSED) | NOTHING_SENT,
         section="1",
@@ -58,7 +61,7 @@ EXCHANGE_ORDER: tuple[Row, ...] = (
     ),
     row(
         "order.request.half_open",
-        Ike.HALF_OPEN,
+        HALF_OPEN,
         request(Kind.IKE_SA_INIT),
         answers=NOTHING_SENT,
         section="2.1",
@@ -67,7 +70,7 @@ EXCHANGE_ORDER: tuple[Row, ...] = (
     ),
     row(
         "order.request.unknown",
-        (Ike.IDLE, Ike.CLOSED),
+        Ike.IDLE,
         request(*LATER, Kind.IKE_AUTH),
         answers=ONE_WAY | NOTHING_SENT,
         section="2.21.4",
@@ -75,7 +78,16 @@ EXCHANGE_ORDER: tuple[Row, ...] = (
         ids=("7296-2.21.4-03", "7296-2.21.4-05", "7296-2.21.4-06"),
     ),
     row(
-        "order.request.closed",
+        "closed.request.new",
+        Ike.CLOSED,
+        request(*LATER, Kind.IKE_AUTH),
+        answers=ONE_WAY | NOTHING_SENT,
+        section="2.21.4",
+        level="MAY",
+        ids=("7296-2.21.4-03", "7296-2.21.4-05", "7296-2.8-11"),
+    ),
+    row(
+        "closed.request.init",
         Ike.CLOSED,
         request(Kind.IKE_SA_INIT),
         answers=NOTHING_SENT,
@@ -88,7 +100,7 @@ EXCHANGE_ORDER: tuple[Row, ...] = (
 MESSAGE_IDS: tuple[Row, ...] = (
     row(
         "window.request.replay",
-        (Ike.HALF_OPEN, *LIVE),
+        (*HALF_OPEN, *LIVE),
         request(*Kind, position=Position.REPLAY),
         guard=isnt("fact.forgotten"),
         answers=REPEAT,
@@ -109,7 +121,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
     ),
     row(
         "window.request.replay.forgotten",
-        (Ike.HALF_OPEN, *LIVE),
+        (*HALF_OPEN, *LIVE),
         request(*Kind, position=Position.REPLAY),
         guard=is_("fact.forgotten"),
         section="2.1",
@@ -117,8 +129,8 @@ MESSAGE_IDS: tuple[Row, ...] = (
         ids=("7296-2.1-08", "7296-2.1-07"),
     ),
     row(
-        "window.request.replay.closed",
-        (Ike.IDLE, Ike.INIT_SENT, Ike.AUTH_SENT, Ike.CLOSED),
+        "window.request.replay.asking",
+        (Ike.IDLE, *ASKING),
         request(*Kind, position=Position.REPLAY),
         answers=REPEAT | NOTHING_SENT,
         section="2.1",
@@ -133,6 +145,36 @@ MESSAGE_IDS: tuple[Row, ...] = (
         section="2.1",
         level="MUST",
         ids=("7296-2.1-06", "7296-2.1-08"),
+    ),
+    row(
+        "closed.request.delete_again",
+        Ike.CLOSED,
+        request(Kind.DELETE_IKE, position=Position.REPLAY),
+        guard=isnt("fact.forgotten"),
+        answers=REPEAT,
+        section="2.1",
+        level="MUST",
+        ids=("7296-2.1-04", "7296-2.1-06", "7296-1.4-05"),
+    ),
+    row(
+        "closed.request.replay",
+        Ike.CLOSED,
+        request(*(kind for kind in Kind if kind is not Kind.DELETE_IKE), position=Position.REPLAY),
+        guard=isnt("fact.forgotten"),
+        answers=REPEAT | NOTHING_SENT,
+        section="2.1",
+        level="implied",
+        ids=("7296-2.1-07", "7296-2.1-10"),
+    ),
+    row(
+        "closed.request.replay.forgotten",
+        Ike.CLOSED,
+        request(*Kind, position=Position.REPLAY),
+        guard=is_("fact.forgotten"),
+        answers=ONE_WAY | NOTHING_SENT,
+        section="2.1",
+        level="MUST",
+        ids=("7296-2.1-08", "7296-2.21.4-03"),
     ),
     row(
         "window.request.outside",
@@ -165,7 +207,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
     ),
     row(
         "window.retransmit",
-        tuple(state for state in Ike if state not in (Ike.IDLE, Ike.HALF_OPEN, Ike.CLOSED)),
+        (*ASKING, *LIVE),
         timer(Alarm.RETRANSMIT),
         guard=isnt("ike.own", NOTHING),
         answers=REPEAT,
@@ -192,6 +234,34 @@ MESSAGE_IDS: tuple[Row, ...] = (
         ids=("7296-2.4-09",),
     ),
     row(
+        "window.used_up",
+        tuple(state for state in LIVE if state is not Ike.CROSSED),
+        timer(Alarm.USED_UP),
+        to=Ike.CLOSED,
+        set={"ike.own": NOTHING, "ike.due": False, **dissolved()},
+        section="2.2",
+        level="MUST",
+        ids=("7296-2.2-10",),
+    ),
+    row(
+        "window.used_up.crossed",
+        Ike.CROSSED,
+        timer(Alarm.USED_UP),
+        to=Ike.CLOSED,
+        set={"ike.own": NOTHING, "ike.due": False, **handed_over("theirs")},
+        section="2.2",
+        level="MUST",
+        ids=("7296-2.2-10", "7296-2.8.2-02"),
+    ),
+    row(
+        "window.used_up.nothing",
+        tuple(state for state in Ike if state not in LIVE),
+        timer(Alarm.USED_UP),
+        section="2.2",
+        level="implied",
+        ids=("7296-2.2-02", "7296-2.2-03"),
+    ),
+    row(
         "window.retry",
         EVERY,
         timer(Alarm.RETRY),
@@ -201,7 +271,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
     ),
     row(
         "half_open.expire.over",
-        tuple(state for state in Ike if state is not Ike.HALF_OPEN),
+        tuple(state for state in Ike if state not in HALF_OPEN),
         timer(Alarm.HALF_OPEN_EXPIRY),
         section="2.4",
         level="implied",
@@ -321,6 +391,48 @@ LIVENESS: tuple[Row, ...] = (
     ),
 )
 
+INITIAL_CONTACT: tuple[Row, ...] = (
+    row(
+        "contact.initial",
+        LIVE,
+        arrives(Input.INITIAL_CONTACT),
+        guard=all_of(is_("fact.verifies"), is_("fact.same_identities")),
+        to=Ike.CLOSED,
+        set={**ANSWERED, "ike.due": False, **dissolved()},
+        choice="INITIAL_CONTACT",
+        section="2.4",
+        level="MAY",
+        ids=("7296-2.4-04", "7296-2.4-02", "7296-2.4-09", "7296-2.4-22"),
+    ),
+    row(
+        "contact.initial.ignored",
+        LIVE,
+        arrives(Input.INITIAL_CONTACT),
+        guard=all_of(is_("fact.verifies"), is_("fact.same_identities")),
+        choice="INITIAL_CONTACT",
+        section="2.4",
+        level="MAY",
+        ids=("7296-2.4-04", "7296-2.4-07"),
+    ),
+    row(
+        "contact.initial.of_others",
+        LIVE,
+        arrives(Input.INITIAL_CONTACT),
+        guard=any_of(isnt("fact.verifies"), isnt("fact.same_identities")),
+        section="2.4",
+        level="MUST",
+        ids=("7296-2.4-09", "7296-2.4-02", "7296-2.4-08"),
+    ),
+    row(
+        "contact.initial.nothing",
+        tuple(state for state in Ike if state not in LIVE),
+        arrives(Input.INITIAL_CONTACT),
+        section="2.4",
+        level="implied",
+        ids=("7296-2.4-02",),
+    ),
+)
+
 ERRORS: tuple[Row, ...] = (
     row(
         "error.request.malformed",
@@ -339,10 +451,10 @@ ERRORS: tuple[Row, ...] = (
         LIVE,
         request(*LATER),
         guard=all_of(is_("fact.malformed"), is_("fact.critical")),
-        answers=reply(Outcome.REFUSED),
-        section="2.21.3",
+        answers=reply(Outcome.UNSUPPORTED_CRITICAL_PAYLOAD),
+        section="2.5",
         level="MUST",
-        ids=("7296-2.21.3-01", "7296-2.21.2-06"),
+        ids=("7296-2.5-14", "7296-2.5-15", "7296-2.21.3-01"),
     ),
     row(
         "error.response.malformed",
@@ -373,4 +485,4 @@ ERRORS: tuple[Row, ...] = (
     ),
 )
 
-WINDOW: tuple[Row, ...] = EXCHANGE_ORDER + MESSAGE_IDS + WINDOW_SIZE + LIVENESS + ERRORS
+WINDOW: tuple[Row, ...] = EXCHANGE_ORDER + MESSAGE_IDS + WINDOW_SIZE + LIVENESS + INITIAL_CONTACT + ERRORS

@@ -242,6 +242,9 @@ class Watcher:
             return Observation(sa.name, events.Input.UNPROTECTED, sent, visible=False)
         if position is Position.FRESH and reply is not None:
             sa.next_peer += 1
+        elif position is Position.REPLAY and self._may_be_gone(sa.name):
+            # For how long a closed IKE SA repeats its response is the implementation's affair (Section 2.1).
+            facts = (("forgotten", events.Repeated() not in sent),)
         return Observation(sa.name, events.Request(kind, subjects, position, number), sent, made, facts, visible=False)
 
     def _response(self, message: Message, sa: Sa, contents: list[tuple[Flight, Message]]) -> Observation:

@@ -15,6 +15,7 @@ _OWN_OUTCOME: Final[dict[int, Outcome]] = {
     NotifyType.CHILD_SA_NOT_FOUND: Outcome.CHILD_SA_NOT_FOUND,
     NotifyType.AUTHENTICATION_FAILED: Outcome.AUTHENTICATION_FAILED,
     NotifyType.INVALID_SYNTAX: Outcome.INVALID_SYNTAX,
+    NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD: Outcome.UNSUPPORTED_CRITICAL_PAYLOAD,
 }
 
 _EXTENSIONS: Final[dict[int, str]] = {

@@ -12,6 +12,7 @@ from ikeref_model.system import ENDS, MINE, PEER, System
 
 LATER = tuple(kind for kind in Kind if kind not in INITIAL)
 
+OF_CHILD_SAS = tuple(kind for kind in LATER if kind not in (Kind.LIVENESS, Kind.DELETE_IKE))
 
 EMPTY = (Child.ABSENT, Child.DENIED, Child.CREATING, Child.REKEYING_GONE, Child.CROSSED_GONE)
 """The states of a Child SA in which nothing is installed."""
@@ -20,7 +21,7 @@ EMPTY = (Child.ABSENT, Child.DENIED, Child.CREATING, Child.REKEYING_GONE, Child.
 def before_auth(system: System) -> tuple[Clause, ...]:
     """Live means verified, verified means proved; whatever concerns Child SAs happens only where live."""
     found: list[Clause] = []
-    dead = tuple(each for each in Ike if each not in LIVE)
+    dead = tuple(each for each in Ike if each not in (*LIVE, Ike.REPORTING))
     born = tuple(each for each in Child if each not in (Child.ABSENT, Child.DENIED))
     for end in ENDS:
         peer = proved(PEER[end])
@@ -32,6 +33,7 @@ def before_auth(system: System) -> tuple[Clause, ...]:
                 ((f"{at}.state", LIVE), (f"{at}.verified", (False,))),
                 ((f"{at}.verified", (True,)), (peer, (False,))),
                 ((f"{at}.own", LATER), (f"{at}.state", dead)),
+                ((f"{at}.own", OF_CHILD_SAS), (f"{at}.state", (Ike.REPORTING,))),
             ]
         for child in system.scope.children:
             at = f"{end}.child_{child}"

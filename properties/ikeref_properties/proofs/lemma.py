@@ -7,7 +7,8 @@ response (or the end of the IKE SA) changes that. The lemma: a request that arri
 response that is expected answers the latest one, and no request ever lies beyond the window. Every other arrival is
 a replay or unexpected, and does nothing.
 
-The integers are unbounded. IKE_SA_INIT and IKE_AUTH are left out: all retries of IKE_SA_INIT have Message ID 0.
+No Message ID needs more than 32 bits: an IKE SA that has none left sends nothing any more (Section 2.2). But for that
+the integers are unbounded. IKE_SA_INIT and IKE_AUTH are left out: all retries of IKE_SA_INIT have Message ID 0.
 """
 
 import time
@@ -18,7 +19,7 @@ from ikeref_model.events import Kind
 from ikeref_model.rows import Row, ask
 from ikeref_model.state import NOTHING, Ike
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import All, Is, Term
+from ikeref_model.terms import All, Is, Not, Term
 
 from ikeref_properties.proofs.verdict import Verdict
 
@@ -26,6 +27,8 @@ ID = "message-ids"
 ROOM = frozenset((Is("ike.own", (NOTHING,)), Is("ike.room", (True,))))
 """What says that nothing is outstanding, where the window is 1."""
 INITIAL = frozenset((Kind.IKE_SA_INIT, Kind.IKE_AUTH))
+LAST = 0xFFFFFFFF
+"""The last Message ID (Section 2.2); where the next one would be greater, `fact.used_up` holds."""
 
 
 def prove(rows: tuple[Row, ...] = ROWS) -> Verdict:
@@ -64,6 +67,8 @@ def _rows_break_it(rows: tuple[Row, ...]) -> str:
                     return f"{row.name} sends while a request is outstanding"
                 if own not in row.on.kinds:
                     return f"{row.name} does not remember what it sent"
+                if Not(Is("fact.used_up", (True,))) not in _conjuncts(row.condition()):
+                    return f"{row.name} sends where no Message ID is left"
                 if effects.get("ike.state") == Ike.CLOSED:
                     return f"{row.name} closes the IKE SA on which it sends"
             case "response":
@@ -88,6 +93,7 @@ def _integers_break_it() -> str:
             seen >= 0,
             seen <= sent,
             sent <= seen + 1,
+            sent <= LAST + 1,
             z3.Implies(own, sent >= 1),
             z3.Implies(z3.And(z3.Not(own), z3.Not(closed)), sent == seen),
         )
@@ -97,16 +103,18 @@ def _integers_break_it() -> str:
     holds = lemma(sent, seen, own, closed)
     arrived = z3.And(number >= 0, number < sent)
     answered = z3.And(number >= 0, number < seen)
+    left = sent <= LAST
     fresh, expected = number == seen, z3.And(own, number == sent - 1)
     claims = {
         "initiation": z3.Not(lemma(zero, zero, no, no)),
-        "send": z3.And(holds, z3.Not(own), z3.Not(closed), z3.Not(lemma(sent + 1, seen, yes, closed))),
+        "send": z3.And(holds, z3.Not(own), z3.Not(closed), left, z3.Not(lemma(sent + 1, seen, yes, closed))),
         "answer": z3.And(holds, arrived, fresh, z3.Not(lemma(sent, seen + 1, own, closed))),
         "take the response": z3.And(holds, answered, expected, z3.Not(lemma(sent, seen, no, closed))),
         "close": z3.And(holds, z3.Not(lemma(sent, seen, no, yes))),
         "fresh means latest": z3.And(holds, arrived, fresh, number != sent - 1),
         "expected means answered": z3.And(holds, answered, expected, sent != seen),
         "never beyond the window": z3.And(holds, arrived, number > seen),
+        "never beyond 32 bits": z3.And(holds, arrived, number > LAST),
     }
     for name, negated in claims.items():
         solver = z3.Solver(ctx=context)

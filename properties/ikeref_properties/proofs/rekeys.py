@@ -4,7 +4,7 @@ from ikeref_model.events import Kind, Outcome
 from ikeref_model.rows import REFUSALS, request, response
 from ikeref_model.sentences import Sentence, reply_of, sending
 from ikeref_model.state import NOTHING, Child, Ike
-from ikeref_model.terms import all_of, is_, isnt
+from ikeref_model.terms import all_of, any_of, is_, isnt
 
 from ikeref_properties.proofs.words import (
     CALM,
@@ -224,8 +224,31 @@ REKEYS: tuple[Sentence, ...] = (
         "2.25",
         ("7296-2.25-09",),
         response(Kind.REKEY_CHILD, Outcome.CHILD_SA_NOT_FOUND),
-        is_("child.state", Child.REKEYING, Child.CROSSED),
+        is_("child.state", Child.REKEYING),
         after=all_of(SHUT, is_("child.state", Child.ABSENT)),
+    ),
+    Sentence(
+        "2.8.1-not-found",
+        "If the peer has rekeyed it meanwhile, it ends, or is left as replaced: the peer's Delete comes.",
+        "2.8.1",
+        ("7296-2.8.1-10", "7296-2.25-09"),
+        response(Kind.REKEY_CHILD, Outcome.CHILD_SA_NOT_FOUND),
+        is_("child.state", Child.CROSSED),
+        after=any_of(
+            all_of(SHUT, is_("child.state", Child.ABSENT)),
+            is_("child.state", Child.REPLACED),
+        ),
+    ),
+    Sentence(
+        "2.8.1-replaced-already",
+        "A request to rekey a Child SA that was replaced gets CHILD_SA_NOT_FOUND or TEMPORARY_FAILURE.",
+        "2.8.1",
+        ("7296-2.8.1-09",),
+        request(Kind.REKEY_CHILD),
+        all_of(CALM, is_("child.state", Child.REPLACED)),
+        reply_of(Outcome.CHILD_SA_NOT_FOUND, Outcome.TEMPORARY_FAILURE),
+        some=reply_of(Outcome.CHILD_SA_NOT_FOUND),
+        unchanged=("*",),
     ),
     Sentence(
         "2.8.2-winner",

@@ -3,15 +3,15 @@
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
 from ikeref_model.rows import LIVE, NOTHING_SENT, ONE_WAY, REPEAT, On, arrives, ask, request, response, timer
 from ikeref_model.sentences import Sentence, replies, reply_of, sending
-from ikeref_model.state import ANNOUNCED, NOTHING, ONE, Ike
+from ikeref_model.state import ANNOUNCED, AUTHENTICATING, HALF_OPEN, NOTHING, ONE, Ike
 from ikeref_model.terms import all_of, is_, isnt
 
-from ikeref_properties.proofs.words import ALIVE, EVERY_STATE, OK
+from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EVERY_STATE, LATER, OK
 
 SIZES = ("ike.window", "ike.peer_window")
 NO_SA = ("child.", "child_mine.", "child_theirs.", "each.", "ike_mine.", "ike_theirs.")
 """No SA but the IKE SA itself."""
-SAID = is_("ike.state", Ike.AUTH_SENT, Ike.HALF_OPEN, *LIVE)
+SAID = is_("ike.state", *AUTHENTICATING, Ike.REPORTING, *HALF_OPEN, *LIVE)
 """From IKE_AUTH on, messages are protected."""
 
 WINDOW: tuple[Sentence, ...] = (
@@ -200,7 +200,7 @@ WINDOW: tuple[Sentence, ...] = (
         "2.1",
         ("7296-2.1-04", "7296-2.1-06", "7296-2.3-11"),
         request(*Kind, position=Position.REPLAY),
-        EVERY_STATE,
+        isnt("ike.state", Ike.CLOSED),
         REPEAT | NOTHING_SENT,
         unchanged=("*",),
     ),
@@ -212,6 +212,105 @@ WINDOW: tuple[Sentence, ...] = (
         request(*Kind, position=Position.REPLAY),
         all_of(ALIVE, isnt("fact.forgotten")),
         some=REPEAT,
+    ),
+    Sentence(
+        "2.1-after-the-end",
+        "The Delete that ended the IKE SA gets the same response again, as long as that is remembered.",
+        "2.1",
+        ("7296-2.1-04", "7296-2.1-06"),
+        request(Kind.DELETE_IKE, position=Position.REPLAY),
+        all_of(is_("ike.state", Ike.CLOSED), isnt("fact.forgotten")),
+        REPEAT,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "2.1-replay-after-the-end",
+        "So do other requests, or nothing; once that is forgotten, the IKE SA is unknown.",
+        "2.1",
+        ("7296-2.1-07", "7296-2.21.4-03"),
+        request(*Kind, position=Position.REPLAY),
+        is_("ike.state", Ike.CLOSED),
+        REPEAT | NOTHING_SENT | ONE_WAY,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "2.1-unknown-after-the-end",
+        "Nobody says that the IKE SA is unknown as long as the response is remembered.",
+        "2.1",
+        ("7296-2.1-04",),
+        request(*Kind, position=Position.REPLAY),
+        all_of(is_("ike.state", Ike.CLOSED), isnt("fact.forgotten")),
+        REPEAT | NOTHING_SENT,
+        some=REPEAT,
+    ),
+    Sentence(
+        "2.1-not-anew-after-the-end",
+        "Nothing is repeated that is forgotten.",
+        "2.1",
+        ("7296-2.1-08",),
+        request(*Kind, position=Position.REPLAY),
+        all_of(is_("ike.state", Ike.CLOSED), is_("fact.forgotten")),
+        ONE_WAY | NOTHING_SENT,
+    ),
+    Sentence(
+        "2.1-forgotten",
+        "A request whose response is forgotten is not answered anew.",
+        "2.1",
+        ("7296-2.1-08",),
+        request(*Kind, position=Position.REPLAY),
+        all_of(is_("ike.state", *HALF_OPEN, *LIVE), is_("fact.forgotten")),
+        NOTHING_SENT,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "1.4.1-nothing-new-after-the-end",
+        "A new request on a closed IKE SA changes nothing; it may get an unprotected answer.",
+        "2.21.4",
+        ("7296-2.21.4-03", "7296-2.21.4-05"),
+        request(*LATER, Kind.IKE_AUTH),
+        is_("ike.state", Ike.CLOSED),
+        ONE_WAY | NOTHING_SENT,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "2.2-no-wrap",
+        "No request is sent that has no Message ID left.",
+        "2.2",
+        ("7296-2.2-10",),
+        sending(*LATER),
+        is_("fact.used_up"),
+        never=True,
+    ),
+    Sentence(
+        "2.2-used-up",
+        "An IKE SA whose Message IDs are used up is closed, in silence, with all its Child SAs.",
+        "2.2",
+        ("7296-2.2-10",),
+        timer(Alarm.USED_UP),
+        all_of(ALIVE, isnt("ike.state", Ike.CROSSED)),
+        NOTHING_SENT,
+        after=all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), isnt("ike.due"), ALL_SHUT),
+    ),
+    Sentence(
+        "2.2-used-up-crossed",
+        "One that the peer has rekeyed meanwhile leaves its Child SAs to the successor.",
+        "2.8.2",
+        ("7296-2.2-10", "7296-2.8.2-02"),
+        timer(Alarm.USED_UP),
+        all_of(is_("ike.state", Ike.CROSSED), isnt("ike_theirs.state", Ike.CLOSED)),
+        NOTHING_SENT,
+        after=all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), is_("each.on_theirs"), isnt("each.on_ike")),
+        unchanged=("ike_theirs.",),
+    ),
+    Sentence(
+        "2.2-used-up-without-end",
+        "Where there is no IKE SA no Message IDs are used up.",
+        "2.2",
+        ("7296-2.2-03",),
+        timer(Alarm.USED_UP),
+        isnt("ike.state", *LIVE),
+        NOTHING_SENT,
+        unchanged=("*",),
     ),
     Sentence(
         "2.1-retransmission",

@@ -2,14 +2,15 @@
 
 What the event was is judged from what arrived, never from what the endpoint made of it: a request that is due an answer
 and gets none is still a request. Read are the outputs of the step (messages, SA directions, IKE SAs) and, of the
-arguments, the datagram's own message. Four simplifications:
+arguments, the datagram's own message. Three simplifications:
 
 * A responder that defers sending on what replaces a Child SA (Section 2.8) opens its outbound direction later. The
   model opens both directions at once; so does the observation. That the outbound one is opened at last is an invariant.
 * The successor of an IKE SA comes into being when its keys do.
 * What a timer does to several IKE SAs at once is one observation for each.
-* An IKE SA that never had an authenticated peer ends without the model seeing a change. To the model the report of a
-  failed IKE_AUTH (Section 2.21.2) is the last of it: what becomes of the report is not looked at.
+
+What befalls an IKE SA because of another one (INITIAL_CONTACT), or because no Message ID is left, is an observation of
+its own. An IKE SA that never had an authenticated peer ends without the model seeing a change.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,10 @@ from ikeref_model.monitor import Accepted, Match, Monitor
 from ikeref_model.rows import Row
 
 from ikeref import sa
+from ikeref.policy.connections import Settings
+from ikeref.policy.identities import Identity
 from ikeref.registry import ExchangeType
+from ikeref.sa.window import LAST_MESSAGE_ID
 from ikeref.wire import FLAG_INITIATOR, NO_SPI, Message
 from ikeref_properties.network import Flight, Initiate, Record
 from ikeref_properties.refinement import words
@@ -69,8 +73,17 @@ class Taken(NamedTuple):
 class Observer:
     """Watches one end. Mutable: it remembers names, and what is outstanding, as anybody does who reads along."""
 
-    def __init__(self, end: str, *, verifies: bool | None = None, rows: tuple[Row, ...] | None = None) -> None:
+    def __init__(
+        self,
+        end: str,
+        *,
+        verifies: bool | None = None,
+        rows: tuple[Row, ...] | None = None,
+        linger: float = Settings().closed_linger_seconds,
+    ) -> None:
+        """`linger`: for how many seconds an IKE SA that a request ended repeats its response (Section 2.1)."""
         self.end = end
+        self._linger = linger
         self.monitor = Monitor(rows=rows) if rows is not None else Monitor()
         self._verifies = verifies
         """Whether the peer's AUTH is right, where the observer knows."""
@@ -90,6 +103,10 @@ class Observer:
         self._outstanding: dict[str, dict[int, Outstanding]] = {}
         """By Message ID."""
         self._taken: dict[str, Taken] = {}
+        self._peers: dict[str, Identity] = {}
+        """Who the authenticated peer of an IKE SA is. Its own identity is the same towards all."""
+        self._kept: dict[str, float] = {}
+        """Until when, seconds, an IKE SA that a request ended repeats its response."""
 
     def observe(self, record: Record) -> Verdict:
         """The verdict on one step of this end."""
@@ -104,6 +121,11 @@ class Observer:
 
     def abstract(self, record: Record) -> tuple[Observation, ...]:
         """A step in the model's words."""
+        main, apart = self._divided(record)
+        first = self._of(record._replace(outputs=main))
+        return (*first, *(self._besides(record, name, outputs) for name, outputs in apart))
+
+    def _of(self, record: Record) -> tuple[Observation, ...]:
         match record.event:
             case Initiate():
                 return (self._commanded(record, Kind.IKE_SA_INIT, ""),)
@@ -126,6 +148,44 @@ class Observer:
             case _:
                 return (self._commanded(record, Kind.LIVENESS, ""),)
 
+    # What befalls other IKE SAs
+
+    def _divided(self, record: Record) -> tuple[tuple[sa.Output, ...], list[tuple[str, tuple[sa.Output, ...]]]]:
+        """The outputs of what happened, and those of IKE SAs that end because of something else, by name."""
+        main: list[sa.Output] = []
+        apart: list[tuple[str, list[sa.Output]]] = []
+        taken = False
+        for output in record.outputs:
+            if type(output) is sa.Closed:
+                name = self._own_name(output.spi_i, output.spi_r)
+                taken = self._has_no_id_left(name, main) or self._is_stale(record, name)
+                if taken:
+                    apart.append((name, []))
+            elif type(output) is not sa.Remove:
+                taken = False
+            (apart[-1][1] if taken else main).append(output)
+        return tuple(main), [(name, tuple(outputs)) for name, outputs in apart]
+
+    def _besides(self, record: Record, name: str, outputs: tuple[sa.Output, ...]) -> Observation:
+        changes = self._changes(record, outputs)
+        if not self._is_stale(record, name):
+            return Observation(name, events.Timer(Alarm.USED_UP), (), changes)
+        assert isinstance(record.event, Flight)
+        assert record.event.message is not None
+        speaker = self._peers.get(self._addressed(record.event.message) or "")
+        facts = (("verifies", speaker is not None), ("same_identities", self._peers.get(name) == speaker))
+        return Observation(name, events.Input.INITIAL_CONTACT, (), changes, facts)
+
+    def _is_stale(self, record: Record, name: str) -> bool:
+        """Whether an IKE SA may be ended by what came in over another one, INITIAL_CONTACT (Section 2.4)."""
+        message = record.event.message if isinstance(record.event, Flight) else None
+        return message is not None and words.says_initial_contact(message) and name != self._addressed(message)
+
+    def _has_no_id_left(self, name: str, before: list[sa.Output]) -> bool:
+        """Whether the step, as far as it was looked at, used the last Message ID of either end (Section 2.2)."""
+        used = [message.message_id for message, _ in _messages(tuple(before)) if self._carrier(message) == name]
+        return any(each == LAST_MESSAGE_ID for each in used)
+
     # Commands
 
     def _commanded(self, record: Record, kind: Kind, child: str) -> Observation:
@@ -138,7 +198,7 @@ class Observer:
     def _arrived(self, record: Record, message: Message) -> Observation:
         if message.exchange_type == ExchangeType.IKE_SA_INIT and not message.is_response:
             return self._first_request(record, message)
-        name = self._ikes.get(message.spi_r if message.flags & FLAG_INITIATOR else message.spi_i)
+        name = self._addressed(message)
         assert isinstance(record.event, Flight)
         if message.exchange_type != ExchangeType.IKE_SA_INIT and not words.is_protected(
             record.event.datagram, record.event.path.encapsulated
@@ -192,7 +252,11 @@ class Observer:
             return Observation(name, events.Input.UNPROTECTED, sent, self._changes(record))
         if position is Position.FRESH and any(isinstance(each, events.Reply) for each in sent):
             self._taken[name] = self._taken.get(name, taken).after(number)
+        if name in self._ended and position is Position.REPLAY:
+            facts = (("forgotten", record.now > self._kept.get(name, -1.0)),)
         changes = self._changes(record)
+        if any(type(output) is sa.Closed for output in record.outputs):
+            self._kept[name] = record.now + self._linger
         if kind is Kind.DELETE_CHILD and position is Position.FRESH:
             # The peer's inbound SA is gone, and with it the outbound one that was still to come.
             gone = [child for child in children if child in self._deferred]
@@ -218,7 +282,7 @@ class Observer:
 
     def _response(self, record: Record, message: Message, name: str | None) -> Observation:
         own = self._outstanding.get(name, {}).get(message.message_id) if name is not None else None
-        if name is None or own is None or self._reporting(name):
+        if name is None or own is None:
             sent = self._sent(record.outputs, name or "")
             return Observation(name or "", events.Input.UNEXPECTED, sent, self._changes(record))
         outcome = words.outcome_of(own.kind, message)
@@ -253,17 +317,12 @@ class Observer:
             match output:
                 case sa.Transmit(message=Message() as message):
                     name = self._carrier(message)
-                    if self._reporting(name):
-                        continue
                     alarm = Alarm.RETRANSMIT if output.again else Alarm.RETRY
                     sent = self._sent((output,), name)
                     found.append(Observation(name, events.Timer(alarm), sent, self._changes(record, tuple(waiting))))
                     waiting.clear()
                 case sa.Closed():
                     name = self._own_name(output.spi_i, output.spi_r)
-                    if self._reporting(name):
-                        self._changes(record, (output,))
-                        continue
                     alarm = Alarm.GIVE_UP if name in self._up or self._outstanding.get(name) else Alarm.HALF_OPEN_EXPIRY
                     self._outstanding.pop(name, None)
                     changes = self._changes(record, (*waiting, output))
@@ -274,11 +333,6 @@ class Observer:
                 case _:
                     waiting.append(output)
         return tuple(found)
-
-    def _reporting(self, name: str) -> bool:
-        """Whether all that is left of an IKE SA is the report that IKE_AUTH failed."""
-        own = self._outstanding.get(name, {}).values()
-        return name not in self._up and any(each.kind is Kind.LIVENESS for each in own)
 
     # Outputs
 
@@ -339,8 +393,11 @@ class Observer:
                     self._removed(self._child(child.spi_in), inbound, changes)
                 case sa.NewKeys(spi_i, spi_r):
                     self._keyed(record, spi_i, spi_r, changes)
-                case sa.Established(spi_i, spi_r, succeeds=b""):
+                case sa.Established(spi_i, spi_r, peer, succeeds=b""):
+                    self._peers[self._own_name(spi_i, spi_r)] = peer
                     self._come_up(self._own_name(spi_i, spi_r), changes)
+                case sa.Established(spi_i, spi_r, peer):
+                    self._peers[self._own_name(spi_i, spi_r)] = peer
                 case sa.Closed(spi_i, spi_r):
                     self._closed(self._own_name(spi_i, spi_r), changes)
                 case _:
@@ -389,6 +446,10 @@ class Observer:
     def _ike(self, spi: bytes) -> str:
         """The name of the IKE SA with that SPI of this end."""
         return self._ikes.setdefault(spi, f"IKE SA {len(self._ikes) + 1}")
+
+    def _addressed(self, message: Message) -> str | None:
+        """The IKE SA to which the peer sent a message."""
+        return self._ikes.get(message.spi_r if message.flags & FLAG_INITIATOR else message.spi_i)
 
     def _own_name(self, spi_i: bytes, spi_r: bytes) -> str:
         return self._ike(spi_i if spi_i in self._ikes else spi_r)

@@ -2,8 +2,8 @@
 
 from ikeref_model.events import Kind, Outcome
 
-from ikeref.registry import ExchangeType, NotifyType, PayloadType, ProtocolId
-from ikeref.wire import AUTH, KE, SA, D, Message, N, Nonce, Payload, peek
+from ikeref.registry import EapCode, ExchangeType, NotifyType, PayloadType, ProtocolId
+from ikeref.wire import AUTH, EAP, KE, SA, D, Message, N, Nonce, Payload, peek
 
 _FIRST_STATUS = 16384
 _OUTCOMES = {
@@ -14,7 +14,9 @@ _OUTCOMES = {
     NotifyType.TEMPORARY_FAILURE: Outcome.TEMPORARY_FAILURE,
     NotifyType.CHILD_SA_NOT_FOUND: Outcome.CHILD_SA_NOT_FOUND,
     NotifyType.INVALID_MESSAGE_ID: Outcome.INVALID_MESSAGE_ID,
+    NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD: Outcome.UNSUPPORTED_CRITICAL_PAYLOAD,
 }
+_EAP: dict[int, Outcome] = {EapCode.SUCCESS: Outcome.EAP_SUCCESS, EapCode.FAILURE: Outcome.EAP_FAILURE}
 _REPORTS = (
     NotifyType.AUTHENTICATION_FAILED,
     NotifyType.INVALID_SYNTAX,
@@ -50,6 +52,8 @@ def outcome_of(kind: Kind, response: Message) -> Outcome:
             return _OUTCOMES.get(NotifyType(payload.type), Outcome.REFUSED) if _known(payload.type) else Outcome.REFUSED
     has_sa = any(type(payload) is SA for payload in payloads)
     match kind:
+        case Kind.IKE_AUTH if (code := eap_code(response)) is not None:
+            return _EAP.get(code, Outcome.EAP)
         case Kind.IKE_SA_INIT if not has_sa and any(type(p) is N and p.type == NotifyType.COOKIE for p in payloads):
             return Outcome.COOKIE
         case Kind.IKE_AUTH if not has_sa:
@@ -90,6 +94,11 @@ def has_auth(message: Message) -> bool:
     return any(type(payload) is AUTH for payload in message.payloads)
 
 
+def eap_code(message: Message) -> int | None:
+    """The code of the EAP message (Section 2.16), None where there is none."""
+    return next((payload.data[0] for payload in message.payloads if type(payload) is EAP and payload.data), None)
+
+
 def group_offered(request: Message, response: Message) -> bool:
     """Whether the group that INVALID_KE_PAYLOAD names was offered, and was not the one just used (Section 1.2)."""
     wanted = next(p for p in response.payloads if type(p) is N and p.type == NotifyType.INVALID_KE_PAYLOAD)
@@ -122,6 +131,12 @@ def is_protected(datagram: bytes, encapsulated: bool) -> bool:
     """Whether a datagram has an SK payload; only IKE_SA_INIT and answers outside of any IKE SA have none."""
     header = peek(datagram[4:] if encapsulated else datagram)
     return header.next_payload in (PayloadType.SK, PayloadType.SKF)
+
+
+def says_initial_contact(message: Message) -> bool:
+    """Whether IKE_AUTH says that the peer has no other IKE SA with us (Section 2.4)."""
+    said = any(type(payload) is N and payload.type == NotifyType.INITIAL_CONTACT for payload in message.payloads)
+    return said and message.exchange_type == ExchangeType.IKE_AUTH
 
 
 def reports_failure(request: Message) -> bool:

@@ -37,6 +37,10 @@ OTHER = {
     Outcome.COOKIE: Outcome.OK,
     Outcome.INVALID_KE_PAYLOAD: Outcome.OK,
     Outcome.REFUSED: Outcome.OK,
+    Outcome.UNSUPPORTED_CRITICAL_PAYLOAD: Outcome.OK,
+    Outcome.EAP: Outcome.OK,
+    Outcome.EAP_SUCCESS: Outcome.EAP,
+    Outcome.EAP_FAILURE: Outcome.EAP,
     Outcome.NO_ADDITIONAL_SAS: Outcome.OK,
 }
 """What is answered instead."""

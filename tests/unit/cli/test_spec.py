@@ -50,7 +50,7 @@ def test_a_section_without_rows_gives_its_requirements() -> None:
 
 def test_a_section_tells_of_those_below_it() -> None:
     assert subsections("2.8") == ("2.8.1", "2.8.2", "2.8.3")
-    assert "2.8.2 (4 rows)" in printed(find(["2.8"]))
+    assert f"2.8.2 ({sum(row.section == '2.8.2' for row in ALLOWED)} rows)" in printed(find(["2.8"]))
 
 
 def test_a_section_of_another_rfc() -> None:
@@ -170,7 +170,7 @@ def test_a_row_is_shown_with_state_event_guard_answer_section_and_level() -> Non
 
 
 def test_words_that_the_rfc_does_not_have_are_explained() -> None:
-    text = printed(find(["error.request.malformed.critical"]), 120)
+    text = printed(find(["collision.create_child.ike_ending"]), 120)
     assert "REFUSED  any error without a name of its own here" in text
     assert "EMPTY" not in text
 
@@ -179,7 +179,7 @@ def test_the_overview_counts_what_there_is() -> None:
     result = RUNNER.invoke(app, ["spec"], terminal_width=120)
     assert result.exit_code == 0
     assert f"{len(ROWS)} rows" in result.stdout
-    assert "2.8.1 (8)" in result.stdout
+    assert f"2.8.1 ({sum(row.section == '2.8.1' for row in ROWS)})" in result.stdout
 
 
 def test_no_match_is_exit_code_1_and_says_what_is_near() -> None:
