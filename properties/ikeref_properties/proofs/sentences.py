@@ -87,7 +87,7 @@ ENDINGS: tuple[Sentence, ...] = (
         NOTHING_SENT,
         after=any_of(
             all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), isnt("ike.due"), ALL_SHUT),
-            all_of(ALIVE, is_("each.on_ike")),
+            ALIVE,
         ),
         unchanged=("ike_mine.", "ike_theirs.", "ike.verified"),
     ),
