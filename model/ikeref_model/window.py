@@ -189,7 +189,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
         "window.request.outside.report",
         Ike.ESTABLISHED,
         request(*Kind, position=Position.OUTSIDE),
-        guard=is_("ike.room"),
+        guard=all_of(is_("ike.room"), isnt("fact.used_up")),
         set={"ike.own": Kind.LIVENESS},
         answers=ask(Kind.LIVENESS),
         choice="report",

@@ -67,7 +67,7 @@ def _rows_break_it(rows: tuple[Row, ...]) -> str:
                     return f"{row.name} sends while a request is outstanding"
                 if own not in row.on.kinds:
                     return f"{row.name} does not remember what it sent"
-                if Not(Is("fact.used_up", (True,))) not in _conjuncts(row.condition()):
+                if Not(Is("fact.used_up", (True,))) not in conjuncts(row.condition()):
                     return f"{row.name} sends where no Message ID is left"
                 if effects.get("ike.state") == Ike.CLOSED:
                     return f"{row.name} closes the IKE SA on which it sends"

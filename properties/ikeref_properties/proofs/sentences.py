@@ -2,17 +2,17 @@
 and 2.21; with those on collisions and rekeys. `ikeref_model.sentences` holds each against all rows.
 """
 
-from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
-from ikeref_model.rows import LIVE, NOTHING_SENT, ONE_WAY, REPEAT, On, arrives, request, response, timer
+from ikeref_model.events import Alarm, Input, Kind, Outcome
+from ikeref_model.rows import LIVE, NOTHING_SENT, On, arrives, request, response, timer
 from ikeref_model.sentences import Sentence, replies, reply_of, sending
-from ikeref_model.state import HALF_OPEN, NOTHING, Child, Ike
+from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt
 
 from ikeref_properties.proofs.collisions import SECTION_2_25_1, SECTION_2_25_2
 from ikeref_properties.proofs.order import EAP, ORDER
 from ikeref_properties.proofs.rekeys import REKEYS
 from ikeref_properties.proofs.windows import WINDOW
-from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EMPTY, EVERY_STATE, LATER
+from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EMPTY, LATER
 
 ENDINGS: tuple[Sentence, ...] = (
     Sentence(

@@ -69,6 +69,12 @@ class Break(NamedTuple):
 A, B = "A", "B"
 REQUEST, RESPONSE, TIME = "request", "response", "time"
 _REKEY: Final = (Play(A, "rekey child", "old"), Play(B, REQUEST), Play(A, RESPONSE), Play(B, REQUEST))
+_CROSSED: Final = (
+    Play(A, "rekey child", "old"),
+    Play(B, "rekey child", "old"),
+    Play(A, REQUEST, "REKEY_CHILD"),
+    Play(B, REQUEST, "REKEY_CHILD"),
+)
 
 BREAKS: Final[tuple[Break, ...]] = (
     # Authentication and order
@@ -177,6 +183,17 @@ BREAKS: Final[tuple[Break, ...]] = (
         PAIRS,
         Seeded("literal.nonces_only_if_it_still_exists"),
         "compare nonces only of what still exists",
+        "",
+        (
+            *_CROSSED,
+            Play(B, RESPONSE, "REKEY_CHILD"),
+            Play(A, REQUEST, "DELETE_CHILD"),
+            Play(B, RESPONSE, "DELETE_CHILD"),
+            Play(B, "delete child", "b"),
+            Play(A, REQUEST, "DELETE_CHILD"),
+            Play(A, RESPONSE, "REKEY_CHILD"),
+        ),
+        A,
         literal=True,
     ),
     Break(
