@@ -135,8 +135,6 @@ class _Family:
     ends: dict[Side, End]
     closed: str = ""
     """Why it is not judged any further."""
-    windows: bool = False
-    """A window above 1 was announced, which the rows don't have."""
     eap_failed: set[str] = field(default_factory=set)
 
 
@@ -173,7 +171,6 @@ class _Court:
         family = self.families[item.sa.family]
         again = item is not (item.exchange.response if item.is_response else item.exchange.request)
         extensions = () if again else _uses(item)
-        family.windows = family.windows or meaning.WINDOW in extensions
         if family.closed:
             note = Finding(Weight.NOTE, seen.number, f"not judged: {family.closed}")
             return Line(seen, item, False, again, (), (note,), extensions)
@@ -199,10 +196,6 @@ class _Court:
             self.limits[f"IKE SA {item.sa.name}: {family.closed}"] = None
             return (), tuple(findings)
         if not verdict.explained:
-            if family.windows:
-                family.closed = "a window above 1 was announced, and the rows have window 1"
-                self.limits[f"IKE SA {item.sa.name}: {family.closed}"] = None
-                return (), tuple(findings)
             rekeys = [each for side in Side for each in self.found.queue(item.sa, side) if each.heir]
             replaced = any(each.outcome in (None, Outcome.OK) for each in rekeys)
             return (), (*findings, _violation(item, verdict, replaced))
@@ -235,7 +228,7 @@ def _failure_reported(family: _Family, item: Item) -> tuple[Finding, ...]:
 
 _BLOCKED: dict[Blocked, tuple[str, str, tuple[str, ...]]] = {
     Blocked.WINDOW: (
-        "beyond the window: the request before it has not been answered",
+        "beyond the window: too many requests before it have not been answered",
         "2.3",
         ("7296-2.3-04", "7296-2.3-08", "7296-2.3-09"),
     ),

@@ -20,11 +20,16 @@ from ikeref_model.monitor import Candidate, Match
 from ikeref_model.rows import LIVE
 from ikeref_model.state import Ike
 
-from ikeref_properties.capture.judging import Event, Judge, Key, Ruling
+from ikeref_properties.capture.judging import LARGE, Event, Judge, Key, Ruling
 from ikeref_properties.capture.sessions import Exchange, Item, Sa, Side
+from ikeref_properties.refinement.words import window_size
 
 LIMIT = 20_000
 """Histories that are kept at once; beyond, an end is given up as too ambiguous."""
+
+
+Queues = dict[tuple[str, Side], list[Exchange]]
+"""The exchanges that each end began on each IKE SA."""
 
 
 class TooMany(Exception):
@@ -32,11 +37,49 @@ class TooMany(Exception):
 
 
 class Place(NamedTuple):
-    """How far the exchanges of one IKE SA have come at this end: counts in the order of the two queues."""
+    """How far the exchanges of one IKE SA have come at this end, by their places in the two queues.
+
+    Windows above 1 let responses and requests come out of order: `received` and `handled` are all up to there, and
+    what has come beyond stands beside them.
+    """
 
     sent: int = 0
     received: int = 0
     handled: int = 0
+    received_ahead: tuple[int, ...] = ()
+    handled_ahead: tuple[int, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The requests of this end without a response."""
+        return tuple(each for each in range(self.received, self.sent) if each not in self.received_ahead)
+
+    def has_handled(self, place: int) -> bool:
+        """Whether that request of the peer has been handled."""
+        return place < self.handled or place in self.handled_ahead
+
+    def receiving(self, place: int) -> "Place":
+        """The same after the response to that request."""
+        received, ahead = _counted(place, self.received, self.received_ahead)
+        return self._replace(received=received, received_ahead=ahead)
+
+    def handling(self, place: int) -> "Place":
+        """The same after that request of the peer."""
+        handled, ahead = _counted(place, self.handled, self.handled_ahead)
+        return self._replace(handled=handled, handled_ahead=ahead)
+
+    @property
+    def progress(self) -> int:
+        """How much has happened."""
+        return self.sent + self.received + self.handled + len(self.received_ahead) + len(self.handled_ahead)
+
+
+def _counted(place: int, first: int, ahead: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    found = {*ahead, place}
+    while first in found:
+        found.discard(first)
+        first += 1
+    return first, tuple(sorted(found))
 
 
 class History(NamedTuple):
@@ -81,16 +124,24 @@ class Verdict(NamedTuple):
 class End:
     """One end."""
 
-    def __init__(self, side: Side, sas: tuple[Sa, ...], queues: dict[tuple[str, Side], list[Exchange]]) -> None:
+    def __init__(self, side: Side, sas: tuple[Sa, ...], queues: Queues) -> None:
         self.side = side
         self.sas = sas
         self.own = [queues[sa.name, side] for sa in sas]
         self.peer = [queues[sa.name, side.other] for sa in sas]
-        self.gaps = tuple(gap for sa in sas for end in Side for gap in lacking(sa, queues[sa.name, end]))
+        self.windows = tuple(announced(sa, side, queues) for sa in sas)
+        """The largest window that this end ever announces on each IKE SA (Section 2.3); the rows know from when on."""
+        self.peer_windows = tuple(announced(sa, side.other, queues) for sa in sas)
+        self.gaps = tuple(
+            gap for sa in sas for end in Side for gap in lacking(sa, queues[sa.name, end], heard(sa, end.other, queues))
+        )
         """What the capture lacks, in words."""
         self.sudden = frozenset(sa.name for sa in sas if _sudden(sa, sas, queues))
         """IKE SAs whose establishment the capture lacks."""
-        self.judge = Judge(side, queues, wild=bool(self.gaps or self.sudden) or any(not sa.begun for sa in sas))
+        unsure = frozenset(sa.name for sa in sas if unheard(sa, side.other, queues))
+        self.judge = Judge(
+            side, queues, unsure=unsure, wild=bool(self.gaps or self.sudden) or any(not sa.begun for sa in sas)
+        )
         state = Endpoint()
         for sa in sas:
             if not sa.begun:
@@ -106,7 +157,7 @@ class End:
 
         def done(history: History) -> bool:
             now = history.places[at]
-            return (now.handled if item.is_response else now.sent) > place
+            return now.has_handled(place) if item.is_response else now.sent > place
 
         reached = self._closure(self.histories, item.index)
         fitting = {each for each in reached if done(each)}
@@ -121,12 +172,13 @@ class End:
         if relaxed:
             self.histories = relaxed
             return Verdict((), self.judge.departures.get(key, ()))
-        ready = [each for each in reached if _is_next(each.places[at], item, place)]
+        ready = [each for each in reached if self._is_next(each.places[at], item, at, place)]
         furthest = max((_progress(each) for each in ready), default=0)
         states = {each.state for each in ready if _progress(each) == furthest}
         candidates, names = self.judge.why(states, key[0], item.exchange)
+        full = not item.is_response and not any(each.ike(item.sa.name).room for each in states)
         return Verdict(
-            blocked=None if candidates else self._blocked(reached, at, place, item),
+            blocked=None if candidates and not full else self._blocked(reached, at, place, item),
             candidates=candidates,
             fitting=names,
             phases=frozenset(str(each.ike(item.sa.name).state) for each in states),
@@ -146,7 +198,7 @@ class End:
             request = item.exchange.request
             unseen = request is None or request.index > item.index
             return Blocked.NO_REQUEST if unseen else Blocked.ORDER
-        if any(each.places[at].sent == place and each.places[at].received < place for each in histories):
+        if any(each.places[at].sent == place and each.places[at].waiting for each in histories):
             return Blocked.WINDOW
         return Blocked.ORDER
 
@@ -178,44 +230,69 @@ class End:
         """A request of this end is sent, its response received, or the response together with the next request."""
         place, own = history.places[at], self.own[at]
         asked = own[place.sent] if place.sent < len(own) else None
-        if place.sent > place.received:
-            waiting = own[place.received]
-            if not _answered(waiting, asked, now):
-                return
-            received = place._replace(received=place.received + 1)
-            yield from self._take(history, at, received, Event.RECEIVE, waiting)
+        waiting = place.waiting
+        for each in waiting:
+            exchange = own[each]
+            if not _answered(exchange, asked, now):
+                continue
+            received, number = place.receiving(each), self._number(history, at, each)
+            yield from self._take(history, at, received, Event.RECEIVE, exchange, number=number)
             if asked is not None:
                 both = received._replace(sent=place.sent + 1)
-                yield from self._take(history, at, both, Event.SEND, asked, waiting)
-        elif asked is not None:
+                yield from self._take(history, at, both, Event.SEND, asked, exchange, number=number)
+        if asked is not None and (not waiting or place.sent < waiting[0] + self.peer_windows[at]):
             sent = place._replace(sent=place.sent + 1)
-            for each in self._lack(history, at, own, place.sent):
-                yield from self._take(each, at, sent, Event.SEND, asked)
+            for following in self._lack(history, at, own, place.sent):
+                yield from self._take(following, at, sent, Event.SEND, asked)
+
+    def _number(self, history: History, at: int, place: int) -> int | None:
+        """By which Message ID the model knows a request: the model counts the exchanges that it has seen."""
+        own = self.own[at]
+        kind = own[place].kind
+        earlier = [each for each in history.places[at].waiting if each < place and own[each].kind is kind]
+        known = [each.number for each in history.state.ike(self.sas[at].name).outstanding if each.kind == kind]
+        return known[len(earlier)] if len(earlier) < len(known) else None
 
     def _peer_steps(self, history: History, at: int, now: int) -> Iterator[History]:
         """A request of the peer is handled. An IKE_SA_INIT that nobody answered need not have arrived."""
         place, peer = history.places[at], self.peer[at]
-        if place.handled == len(peer):
-            return
-        exchange = peer[place.handled]
-        handled = place._replace(handled=place.handled + 1)
-        if exchange.kind is Kind.IKE_SA_INIT and exchange.response is None:
-            yield history._replace(places=_with(history.places, at, handled))
-        if not _arrived(exchange, now):
-            return
-        for each in self._lack(history, at, peer, place.handled):
-            yield from self._take(each, at, handled, Event.HANDLE, exchange)
+        for number in range(place.handled, min(len(peer), place.handled + self.windows[at])):
+            if place.has_handled(number):
+                continue
+            exchange, handled = peer[number], place.handling(number)
+            if exchange.kind is Kind.IKE_SA_INIT and exchange.response is None:
+                yield history._replace(places=_with(history.places, at, handled))
+            if not _arrived(exchange, now):
+                continue
+            for each in self._lack(history, at, peer, number):
+                yield from self._take(each, at, handled, Event.HANDLE, exchange)
+
+    def _is_next(self, at: Place, item: Item, ike: int, place: int) -> bool:
+        """Whether the message is the next that an end may send which has come so far."""
+        if item.is_response:
+            in_window = at.handled <= place < at.handled + self.windows[ike] and not at.has_handled(place)
+            return in_window and (item.exchange.request is None or item.exchange.request.index < item.index)
+        return at.sent == place and (not at.waiting or place < at.waiting[0] + self.peer_windows[ike])
 
     def _take(
-        self, history: History, at: int, place: Place, event: Event, exchange: Exchange, before: Exchange | None = None
+        self,
+        history: History,
+        at: int,
+        place: Place,
+        event: Event,
+        exchange: Exchange,
+        before: Exchange | None = None,
+        *,
+        number: int | None = None,
     ) -> Iterator[History]:
-        """One step, explained by the rows; `before` is the exchange whose response arrives in the same step."""
+        """One step, explained by the rows; `before` is the exchange whose response arrives in the same step, `number`
+        the model's Message ID of the request that is answered."""
         sa = self.sas[at]
         places = _with(history.places, at, place)
         if sa.name in history.loose:
             yield history._replace(places=places)
             return
-        for ruling in self.judge.rule(history.state, event, exchange, before):
+        for ruling in self.judge.rule(history.state, event, exchange, before, number):
             loose = history.loose | {sa.name} if ruling is Ruling.LOOSE else history.loose
             state = history.state if isinstance(ruling, Ruling) else ruling
             if event is Event.SEND and _unknown(exchange):
@@ -232,16 +309,9 @@ class End:
             yield history._replace(state=state)
 
 
-def _is_next(at: Place, item: Item, place: int) -> bool:
-    """Whether the message is the next that an end may send which has come so far."""
-    if item.is_response:
-        return at.handled == place and (item.exchange.request is None or item.exchange.request.index < item.index)
-    return at.sent == place == at.received
-
-
 def _progress(history: History) -> int:
     """How much has happened in it."""
-    return sum(sum(each) for each in history.places)
+    return sum(each.progress for each in history.places)
 
 
 def _arrived(exchange: Exchange, now: int) -> bool:
@@ -272,8 +342,27 @@ def _expected(sa: Sa, queue: list[Exchange], place: int) -> int:
     return 0 if sa.begun else queue[place].message_id
 
 
-def lacking(sa: Sa, queue: list[Exchange]) -> Iterator[str]:
-    """What the capture lacks of the exchanges that one end began, in words."""
+def unheard(sa: Sa, side: Side, queues: Queues) -> bool:
+    """Whether the capture lacks messages of an end in which it may have announced a larger window."""
+    lost = any(each.request is None for each in queues[sa.name, side])
+    return not sa.begun or lost or any(each.response is None for each in queues[sa.name, side.other][:-1])
+
+
+def announced(sa: Sa, side: Side, queues: Queues) -> int:
+    """The largest window that one end announces on an IKE SA, or may have announced (Section 2.3)."""
+    return LARGE if unheard(sa, side, queues) else heard(sa, side, queues)
+
+
+def heard(sa: Sa, side: Side, queues: Queues) -> int:
+    """The largest window that the capture shows to be announced."""
+    messages = [each.request for each in queues[sa.name, side]] + [
+        each.response for each in queues[sa.name, side.other]
+    ]
+    return max((1, *(window_size(each.message) for each in messages if each is not None)))
+
+
+def lacking(sa: Sa, queue: list[Exchange], window: int = 1) -> Iterator[str]:
+    """What the capture lacks of the exchanges that one end began, in words; `window` is its peer's."""
     for place, exchange in enumerate(queue):
         expected, last = _expected(sa, queue, place), exchange.message_id - 1
         who = f"of the {exchange.requester} on IKE SA {sa.name}"
@@ -283,7 +372,7 @@ def lacking(sa: Sa, queue: list[Exchange]) -> Iterator[str]:
             yield f"request {exchange.message_id} {who}"
         elif exchange.response is not None and exchange.response.index < exchange.request.index:
             yield f"the first copy of request {exchange.message_id} {who}"
-        elif exchange.response is None and place + 1 < len(queue):
+        elif exchange.response is None and place + window < len(queue):
             yield f"the response to request {exchange.message_id} {who}"
 
 
@@ -331,7 +420,7 @@ def _rid(state: Endpoint, sa: Sa) -> Endpoint:
     return state.with_ike(state.ike(sa.name)._replace(outstanding=()))
 
 
-def _sudden(sa: Sa, sas: tuple[Sa, ...], queues: dict[tuple[str, Side], list[Exchange]]) -> bool:
+def _sudden(sa: Sa, sas: tuple[Sa, ...], queues: Queues) -> bool:
     """Whether an IKE SA is used although the capture lacks the exchange that established it."""
     used = [each for side in Side for each in queues[sa.name, side]]
     if not sa.begun or all(each.kind in (Kind.IKE_SA_INIT, Kind.IKE_AUTH) for each in used):

@@ -35,12 +35,15 @@ from ikeref_model.terms import TRUE
 from ikeref.registry import NotifyType
 from ikeref_properties.capture import meaning
 from ikeref_properties.capture.opening import State
-from ikeref_properties.capture.sessions import Exchange, Side
+from ikeref_properties.capture.sessions import Exchange, Item, Side
 from ikeref_properties.closest import fitting
+from ikeref_properties.refinement.words import window_size
 
 Facts = tuple[tuple[str, bool], ...]
 Key = tuple[str, str, int, int]
 
+LARGE: Final = 16
+"""A window that is large enough, where nobody knows which one was announced."""
 _BINDING: Final = ("MUST", "implied")
 """Levels of rows from which nobody may depart; the others say SHOULD or MAY, or that the RFC is silent."""
 _OPENING: Final = "init.response.ok"
@@ -91,7 +94,14 @@ class Ruling(Enum):
 class Judge:
     """Asks the model, and remembers the answers."""
 
-    def __init__(self, side: Side, queues: dict[tuple[str, Side], list[Exchange]], *, wild: bool) -> None:
+    def __init__(
+        self,
+        side: Side,
+        queues: dict[tuple[str, Side], list[Exchange]],
+        *,
+        wild: bool,
+        unsure: frozenset[str] = frozenset(),
+    ) -> None:
         self.side = side
         self.queues = queues
         self.taken: dict[tuple[Event, Key], dict[Endpoint, tuple[Match, ...]]] = {}
@@ -101,22 +111,31 @@ class Judge:
         self.departures: dict[tuple[Event, Key], tuple[Match, ...]] = {}
         self.wild = wild
         """The capture lacks something: a Child SA that it does not tell of may be there all the same."""
+        self.unsure = unsure
+        """The IKE SAs on which the peer may have announced a larger window, in a message that the capture lacks."""
         self.relaxed: Key | None = None
         """The exchange in which departures are let pass."""
         self._known: dict[tuple[object, ...], tuple[Endpoint | Ruling, ...]] = {}
 
     def rule(
-        self, state: Endpoint, event: Event, exchange: Exchange, before: Exchange | None
+        self, state: Endpoint, event: Event, exchange: Exchange, before: Exchange | None, number: int | None = None
     ) -> tuple[Endpoint | Ruling, ...]:
-        """The states that a step leads to. `before`: the exchange whose response arrives in the same step."""
+        """The states that a step leads to. `before` is the exchange whose response arrives in the same step, `number`
+        the model's Message ID of the request that is answered, where several are outstanding."""
         relaxed = self.relaxed == exchange.key
-        key = (state, event, exchange.key, before is not None, relaxed)
+        key = (state, event, exchange.key, before.key if before is not None else None, number, relaxed)
         if key not in self._known:
-            self._known[key] = tuple(dict.fromkeys(self._rule(state, event, exchange, before, relaxed)))
+            self._known[key] = tuple(dict.fromkeys(self._rule(state, event, exchange, before, number, relaxed)))
         return self._known[key]
 
     def _rule(
-        self, state: Endpoint, event: Event, exchange: Exchange, before: Exchange | None, relaxed: bool
+        self,
+        state: Endpoint,
+        event: Event,
+        exchange: Exchange,
+        before: Exchange | None,
+        number: int | None,
+        relaxed: bool,
     ) -> Iterator[Endpoint | Ruling]:
         if event is Event.SEND and before is not None and _silent(before) is not None:
             return
@@ -136,9 +155,16 @@ class Judge:
             return
         if event is Event.SEND and exchange.kind is Kind.IKE_SA_INIT and exchange.round and before is None:
             return
-        for observation in self._observations(event, exchange, before):
+        for observation in self._observations(event, exchange, before, number):
             for start in _starts(state, self.wild, exchange):
-                yield from self._ask(start, observation, event, exchange, relaxed)
+                yield from self._ask(self._roomy(start, event, exchange), observation, event, exchange, relaxed)
+
+    def _roomy(self, state: Endpoint, event: Event, exchange: Exchange) -> Endpoint:
+        """The state before a request is sent, with as large a window as the peer may have announced."""
+        record = state.ike(exchange.sa.name)
+        if event is not Event.SEND or exchange.sa.name not in self.unsure or record.room:
+            return state
+        return state.with_ike(record._replace(peer_window=max(record.peer_window, LARGE)))
 
     def _ask(
         self, state: Endpoint, observation: Observation, event: Event, exchange: Exchange, relaxed: bool
@@ -180,7 +206,9 @@ class Judge:
         later = [each for each in queue if each.kind is not Kind.IKE_SA_INIT]
         return 0 < len(later) < len(queue) and later[0] is exchange and exchange.message_id == 1
 
-    def _observations(self, event: Event, exchange: Exchange, before: Exchange | None) -> Iterator[Observation]:
+    def _observations(
+        self, event: Event, exchange: Exchange, before: Exchange | None, number: int | None = None
+    ) -> Iterator[Observation]:
         """The step as the model may have to see it: several where the capture lacks something."""
         sa = exchange.sa.name
         names = _names(exchange)
@@ -189,31 +217,32 @@ class Judge:
                 opens = self._opens_authentication(exchange)
                 kind = Kind.IKE_AUTH if opens else exchange.kind
                 assert kind is not None
-                asked: tuple[Sent, ...] = (Asked(kind, _asked(exchange)),)
+                asked: tuple[Sent, ...] = (Asked(kind, _asked(exchange), window=_window(exchange.request)),)
                 if before is None:
                     yield Observation(sa, Command(kind), asked, visible=False)
                     return
-                for response in self._responses(before):
+                for response in self._responses(before, number):
                     facts = self._facts_of_response(before)
                     yield Observation(sa, response, asked, _names(before), facts, visible=False)
             case Event.RECEIVE:
-                for response in self._responses(exchange):
+                for response in self._responses(exchange, number):
                     yield Observation(sa, response, (), names, self._facts_of_response(exchange), visible=False)
             case Event.HANDLE:
                 assert exchange.kind is not None
-                request = Request(exchange.kind, exchange.subjects, Position.FRESH)
+                window = _window(exchange.request)
+                request = Request(exchange.kind, exchange.subjects, Position.FRESH, window=window)
                 for facts in _facts_of_request(exchange):
                     for sent in _replies(exchange):
                         yield Observation(sa, request, sent, names, facts, visible=False)
 
-    def _responses(self, exchange: Exchange) -> Iterator[Response]:
+    def _responses(self, exchange: Exchange, number: int | None) -> Iterator[Response]:
         kind = exchange.kind
         assert kind is not None
         if exchange.outcome is not None:
-            yield Response(kind, exchange.outcome, exchange.answered)
+            yield Response(kind, exchange.outcome, exchange.answered, number, _window(exchange.response))
             return
         for outcome in _POSSIBLE[kind]:
-            yield Response(kind, outcome)
+            yield Response(kind, outcome, (), number)
 
     def _facts_of_response(self, exchange: Exchange) -> Facts:
         """Whose nonce is the lowest, if the peer's exchange that may have crossed is the only one (Section 2.8.1)."""
@@ -264,6 +293,11 @@ def _names(exchange: Exchange) -> tuple[Change, ...]:
     return found
 
 
+def _window(item: Item | None) -> int:
+    """What SET_WINDOW_SIZE says in a message; 0 where there is none."""
+    return window_size(item.message) if item is not None else 0
+
+
 def _asked(exchange: Exchange) -> tuple[str, ...]:
     return (exchange.born,) if exchange.kind is Kind.CREATE_CHILD and exchange.born else exchange.subjects
 
@@ -272,7 +306,7 @@ def _replies(exchange: Exchange) -> Iterator[tuple[Sent, ...]]:
     kind = exchange.kind
     assert kind is not None
     if exchange.outcome is not None:
-        yield (Reply(exchange.outcome, exchange.answered),)
+        yield (Reply(exchange.outcome, exchange.answered, _window(exchange.response)),)
         return
     for outcome in _POSSIBLE[kind]:
         yield (Reply(outcome),)

@@ -56,7 +56,6 @@ TOLD_BY_TYPE: Final = (ExchangeType.IKE_SA_INIT, ExchangeType.IKE_AUTH)
 FRAGMENTATION: Final = "fragmentation (RFC 7383)"
 CHILDLESS: Final = "childless IKE SA (RFC 6023)"
 EAP: Final = "EAP (Section 2.16)"
-WINDOW: Final = "a window above 1 (Section 2.3)"
 
 
 class Deletion(NamedTuple):
@@ -181,12 +180,4 @@ def extensions(message: wire.Message) -> tuple[str, ...]:
     found += [_EXTENSIONS.get(each.type, "") for each in notifications(message)]
     if has(message, PayloadType.EAP):
         found.append(EAP)
-    if window(message) > 1:
-        found.append(WINDOW)
     return tuple(dict.fromkeys(each for each in found if each))
-
-
-def window(message: wire.Message) -> int:
-    """The window that it announces (Section 2.3); 1 if it does not."""
-    sizes = [int.from_bytes(each.data) for each in notifications(message) if each.type == NotifyType.SET_WINDOW_SIZE]
-    return max((1, *sizes))
