@@ -6,11 +6,12 @@ don't fit. The rows for a Child SA are used for every Child SA by name, those fo
 name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
-from ikeref_model.endpoint_state import Endpoint, Outstanding, apply, scopes
+from ikeref_model.endpoint_state import Endpoint, Outstanding, View, apply, scopes
 from ikeref_model.events import (
     Asked,
     Change,
@@ -35,7 +36,7 @@ from ikeref_model.events import (
 from ikeref_model.rows import Answer, Row
 from ikeref_model.state import ASSUMED, Child, Ike
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import Pick, holds, text, variables_of
+from ikeref_model.terms import All, Pick, holds, text, variables_of
 
 
 class Match(NamedTuple):
@@ -80,6 +81,8 @@ class Rejection(NamedTuple):
         return "\n".join(lines)
 
 
+Reasons = dict[str, tuple[str, Callable[[], str]]]
+"""By row: its section, and why it does not explain the step."""
 UNNAMED = "~"
 """Begins the name of a Child SA that was asked for and that the observer has not named yet."""
 START = frozenset((Endpoint(),))
@@ -98,7 +101,7 @@ class _Path(NamedTuple):
 class _Step:
     """The explanation of one observation from one state."""
 
-    def __init__(self, observation: Observation, rows: "_Index", reasons: dict[str, Candidate]) -> None:
+    def __init__(self, observation: Observation, rows: "_Index", reasons: "Reasons") -> None:
         self.observation = observation
         self.rows = rows
         self.reasons = reasons
@@ -107,8 +110,9 @@ class _Step:
         self.sizes = _sizes(observation)
         """What SET_WINDOW_SIZE says in the message that arrived and in the response to it; 0 where there is none."""
 
-    def fail(self, row: Row, why: str) -> None:
-        self.reasons[row.name] = Candidate(row.name, row.section, why)
+    def fail(self, row: Row, why: Callable[[], str]) -> None:
+        """Remember why a row does not explain the step; the words are made only if nothing else does."""
+        self.reasons[row.name] = (row.section, why)
 
     def explain(self, state: Endpoint) -> Iterator[_Path]:
         """The ways to explain the whole observation."""
@@ -122,7 +126,7 @@ class _Step:
                     yield finished
                 else:
                     for match in finished.matches[:1]:
-                        self.fail(match.row, f"it changes {_names(changes)}, observed {_names(observed)}")
+                        self.fail(match.row, partial(_changes, changes, observed))
 
     def announced(self, state: Endpoint) -> Iterator[_Path]:
         """As `first`, with SET_WINDOW_SIZE in the message that arrived, before it is handled, or in the response."""
@@ -239,7 +243,7 @@ class _Step:
         rows = self.rows.sends(request.kind)
         if not path.state.may_number(sa, request.message_id):
             for row in rows:
-                self.fail(row, f"Message ID {request.message_id} is not the next one")
+                self.fail(row, partial(_not_next, request.message_id))
             return
         paths = [path._replace(rest=rest)]
         unnamed = f"{UNNAMED}{sa}.{path.state.ike(sa).sent}"
@@ -268,12 +272,14 @@ class _Step:
         for row in rows:
             rest = path.rest if asked else _permitted(row, path.rest)
             if rest is None:
-                self.fail(row, f"it allows {_answers(row)}, observed {_sent(path.rest)}")
+                self.fail(row, partial(_answered, row, path.rest))
                 continue
             fitting = False
+            views: list[View] = []
             for facts in self.worlds(row):
                 view = scopes(state, sa, child, facts, ike_from=before, number=number)
                 if not holds(row.condition(), view.read, view.children()):
+                    views.append(view)
                     continue
                 fitting = True
                 after = apply(state, row, view, self.heirs, self.new_child(state))
@@ -281,7 +287,7 @@ class _Step:
                 if repeats and not asked:
                     consumed = next(each for each in path.rest if isinstance(each, Asked))
                     if not after.may_number(sa, consumed.message_id, kind=consumed.kind):
-                        self.fail(row, f"Message ID {consumed.message_id} is not the next one")
+                        self.fail(row, partial(_not_next, consumed.message_id))
                         continue
                     after = after.asked(sa, consumed)
                     for announced in self.announcement(after, "announce", sa, consumed.window):
@@ -289,7 +295,7 @@ class _Step:
                     continue
                 yield _Path(after, (*path.matches, Match(row, child)), rest)
             if not fitting:
-                self.fail(row, f"it needs {text(row.condition())}; {_situation(state, sa, child)}")
+                self.fail(row, partial(_needs, row, tuple(views), state, sa, child))
 
     def worlds(self, row: Row) -> Iterator[dict[str, bool]]:
         """The facts as far as they are told, each way for those that the row reads and nobody told."""
@@ -384,6 +390,27 @@ def _sent(sent: tuple[Sent, ...]) -> str:
     return ", ".join(words) or "nothing"
 
 
+def _changes(changes: tuple[Change, ...], observed: tuple[Change, ...]) -> str:
+    return f"it changes {_names(changes)}, observed {_names(observed)}"
+
+
+def _not_next(message_id: int | None) -> str:
+    return f"Message ID {message_id} is not the next one"
+
+
+def _answered(row: Row, sent: tuple[Sent, ...]) -> str:
+    return f"it allows {_answers(row)}, observed {_sent(sent)}"
+
+
+def _needs(row: Row, views: tuple[View, ...], state: Endpoint, sa: str, child: str) -> str:
+    """What of the row's condition does not hold, in the world in which the least of it does not."""
+    condition = row.condition()
+    terms = condition.terms if isinstance(condition, All) else (condition,)
+    unmet = [[term for term in terms if not holds(term, view.read, view.children())] for view in views]
+    words = " and ".join(text(term) for term in min(unmet, key=len, default=[*terms]))
+    return f"it needs {words}; {_situation(state, sa, child)}"
+
+
 def _situation(state: Endpoint, sa: str, child: str) -> str:
     ike = state.ike(sa)
     own = ", ".join(f"{each.number} {each.kind}" for each in ike.outstanding) or "none"
@@ -445,14 +472,15 @@ def advance(
 
 
 def _advance(states: frozenset[Endpoint], observation: Observation, index: _Index) -> Accepted | Rejection:
-    reasons: dict[str, Candidate] = {}
+    reasons: Reasons = {}
     found: dict[Endpoint, tuple[Match, ...]] = {}
     for state in states:
         for path in _Step(observation, index, reasons).explain(state):
             found.setdefault(path.state, path.matches)
     if found:
         return Accepted(frozenset(found), next(iter(found.values())), len(found))
-    return Rejection(observation, "No row allows this step", tuple(reasons.values()))
+    told = tuple(Candidate(name, section, why()) for name, (section, why) in reasons.items())
+    return Rejection(observation, "No row allows this step", told)
 
 
 class Monitor:
