@@ -15,6 +15,8 @@ from ikeref.wire.header import GENERIC_SIZE, HEADER_SIZE, pack_generic, pack_hea
 
 _SK = int(PayloadType.SK)
 _ROOM = HEADER_SIZE + GENERIC_SIZE
+_NUMBERS = 4
+"""Octets of Fragment Number and Total Fragments."""
 _PADDING = tuple(bytes(n) + bytes((n,)) for n in range(16))
 """The shortest paddings, Pad Length included."""
 
@@ -44,8 +46,9 @@ class Fragment(NamedTuple):
     """In fragment 1 the type of the first payload inside, else 0."""
     content: bytes
     """This fragment's share of the encoded payloads."""
-    iv: bytes
-    padding: bytes
+    iv: bytes = b""
+    padding: bytes | None = None
+    """None: as short as can be."""
     outer: tuple[Payload, ...] = ()
     flags: int = 0
 
@@ -153,6 +156,24 @@ def unprotect_fragment(
         plaintext[end:-1],
         message.payloads[:-1],
         closed.flags,
+    )
+
+
+def cut(provider: Provider, suite: Suite, message: Message, size: int) -> tuple[Fragment, ...]:
+    """The fragments, without IVs, in which a message goes if no datagram is to exceed `size` octets (RFC 7383 section
+    2.5; `7383-2.5-02`, `7383-2.5-03`, `7383-2.5-04`, `7383-2.5-07`)."""
+    content = encode_payloads(message.payloads)
+    block = provider.block_size(suite)
+    room = size - _ROOM - _NUMBERS - provider.iv_size(suite) - provider.icv_size(suite)
+    share = max(room - room % block - 1, 1)
+    total = -(-len(content) // share)
+    head = message._replace(payloads=())
+    first = first_type(message.payloads)
+    return tuple(
+        [
+            Fragment(head, number + 1, total, 0 if number else first, content[number * share : (number + 1) * share])
+            for number in range(total)
+        ]
     )
 
 

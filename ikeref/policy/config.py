@@ -152,6 +152,8 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "retry_seconds": (0.01, 3600),
     "retry_tries": (0, 1000),
     "window_size": (1, 1000),
+    "fragment_octets": (0, 65535),
+    "fragment_limit": (1, 65535),
     "nonce_octets": (16, 256),
 }
 """Lowest and highest value; every other setting may be from 0 to a year."""

@@ -108,6 +108,10 @@ class Settings:
     """How long a closed IKE SA still answers the peer's retransmissions of its last requests (Section 2.1)."""
     window_size: int = 1
     """Requests of a peer that are taken at once; above 1 it is told by SET_WINDOW_SIZE (Section 2.3)."""
+    fragment_octets: int = 1280
+    """The largest IP datagram that is sent whole; longer messages go in fragments. 0: no fragmentation (RFC 7383)."""
+    fragment_limit: int = 64
+    """Fragments of one message that are taken at most (RFC 7383)."""
     nonce_octets: int = 32
     """Length of our nonces: 16 to 256, and at least half the key size of the PRF (Section 2.10)."""
 

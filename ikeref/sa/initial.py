@@ -7,7 +7,7 @@ from ikeref.policy import choice
 from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import TrustAnchors
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import authentication, nat
+from ikeref.sa import authentication, fragmentation, nat
 from ikeref.sa.compose import first_error, notification, one
 from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Received, Step
@@ -46,12 +46,13 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
         key_exchange,
         Nonce(handshake.ni),
         *nat.notifications(ike.spi_i, NO_SPI, ike.path, pretend=turn.connection.force_encapsulation),
+        *fragmentation.offered(env.settings),
         *((_ANNOUNCED,) if isinstance(turn.connection.remote_auth, TrustAnchors) else ()),
     )
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)
     handshake = handshake._replace(group=group, private=private, init_request=datagram, rounds=handshake.rounds + 1)
-    turn.send_request(ike._replace(handshake=handshake, outstanding=()), message, datagram, Initial())
+    turn.send_request(ike._replace(handshake=handshake, outstanding=()), message, (datagram,), Initial())
 
 
 def _numbered(offer: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
@@ -140,6 +141,7 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
         suite=suite,
         keys=keys,
         outstanding=(),
+        fragmentation=fragmentation.accepted(turn.env.settings, payloads),
         handshake=handshake,
         nat_local=local,
         nat_remote=remote,
@@ -199,12 +201,14 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
     spi_i, spi_r, nr = request.spi_i, env.new_spi(8), env.random(env.settings.nonce_octets)
     local, remote = nat.detect(payloads, spi_i, NO_SPI, path)
     # Reply
+    fragments = fragmentation.accepted(env.settings, payloads)
     certifying = any(isinstance(c.remote_auth, TrustAnchors) for c in env.candidates(path))
     reply = (
         SA((chosen,)),
         KE(suite.group, public),
         Nonce(nr),
         *nat.notifications(spi_i, spi_r, path, pretend=connection.force_encapsulation),
+        *(fragmentation.offered(env.settings) if fragments else ()),
         *((_ANNOUNCED, *authentication.certificate_requests(connection)) if certifying else ()),
         *((N(NotifyType.CHILDLESS_IKEV2_SUPPORTED),) if connection.childless else ()),
     )
@@ -231,6 +235,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
         _keys(turn, suite, handshake, spi_i, spi_r, g_ir),
         expected=1,
         handshake=handshake,
+        fragmentation=fragments,
         nat_local=local,
         nat_remote=remote,
         rekey_at=env.lifetime(now, env.settings.rekey_ike_seconds),
@@ -238,7 +243,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
         sent=now,
     )
     turn.put(ike)
-    turn.transmit(path, response, message)
+    turn.transmit(path, (response,), message)
     return turn.finish()
 
 
@@ -266,6 +271,6 @@ def replay(session: Session, datagram: bytes, path: Path, now: float, env: Envir
     if handshake is None or ike.phase is not Phase.HALF_OPEN or handshake.init_request != datagram:
         raise Dropped("an IKE_SA_INIT request on an IKE SA that has come further", section="2.1")
     turn = Turn(session, now, env)
-    answer = Answer(wire.decode(handshake.init_response), handshake.init_response)
+    answer = Answer(wire.decode(handshake.init_response), (handshake.init_response,))
     turn.replay(wire.decode(datagram), answer, path)
     return turn.finish()

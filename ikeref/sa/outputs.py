@@ -15,7 +15,7 @@ class Transmit(NamedTuple):
     """With its non-ESP marker where the path wants one; a NAT keepalive is the single octet 0xff (Section 2.23)."""
     path: Path
     message: Message | None
-    """The same in clear; None for a keepalive."""
+    """The same in clear; None for a keepalive, and for all fragments of a message but the first (RFC 7383)."""
     again: bool = False
     """A retransmission, or a response replayed: identical to what was sent before (Section 2.1)."""
 

@@ -173,6 +173,7 @@ def _successor(
             ike.path,
             suite,
             keys,
+            fragmentation=ike.fragmentation,
             nat_local=ike.nat_local,
             nat_remote=ike.nat_remote,
             rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_ike_seconds),

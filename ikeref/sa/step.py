@@ -10,7 +10,7 @@ from ikeref import wire
 from ikeref.crypto import envelope
 from ikeref.errors import Dropped, InvalidSyntax, LocalProtocolError, RemoteProtocolError
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import authentication, child, informational, initial, rekey, timers, window
+from ikeref.sa import authentication, child, fragmentation, informational, initial, rekey, timers, window
 from ikeref.sa.authentication import Reply
 from ikeref.sa.compose import notification
 from ikeref.sa.environment import Environment
@@ -113,8 +113,11 @@ def _receive_initial(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
     initial.receive_response(turn, ike, message, what.octets, what.path)
 
 
-def _open(turn: Turn, ike: IkeSa, what: Datagram) -> Message:
-    """Verify and decrypt. Raises Dropped for what isn't authentic, RemoteProtocolError for what is, and malformed."""
+def _open(turn: Turn, ike: IkeSa, what: Datagram, *, wanted: bool = True) -> Message | None:
+    """Verify and decrypt; None for a fragment of a message that is not complete. `wanted`: it is to be processed.
+
+    Raises Dropped for what isn't authentic, RemoteProtocolError for what is, and malformed.
+    """
     assert ike.keys is not None
     assert ike.suite is not None
     keys = ike.keys
@@ -123,34 +126,40 @@ def _open(turn: Turn, ike: IkeSa, what: Datagram) -> Message:
         outer = wire.decode(what.octets)
     except RemoteProtocolError as error:
         raise Dropped(f"not authentic: {error.reason}", section="2.21.4", offset=error.offset) from error
+    if outer.payloads and type(outer.payloads[-1]) is wire.SKF:
+        return fragmentation.arrived(turn, ike, outer, what.octets, wanted=wanted)
     if not outer.payloads or type(outer.payloads[-1]) is not wire.SK:
         raise Dropped("not protected, though this IKE SA has keys", section="2.21.4")
     return envelope.unprotect(turn.env.crypto, ike.suite, sk_e, sk_a, what.octets, outer).message
 
 
 def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> None:
-    # Parse
-    broken: RemoteProtocolError | None = None
-    try:
-        message = _open(turn, ike, what)
-    except RemoteProtocolError as error:
-        broken = error
-        message = Message(
-            header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
-        )
     # Check
     position = window.request_position(header.message_id, ike.expected, ike.window, ike.answered)
-    if position is window.Position.AGAIN:
-        answer = ike.answers[ike.answered.index(header.message_id)]
-        turn.replay(message, answer, what.path)
-        return
-    if position is not window.Position.NEW or ike.phase is Phase.CLOSED:
+    if position is window.Position.OUTSIDE or (position is window.Position.NEW and ike.phase is Phase.CLOSED):
         raise Dropped(f"message ID {header.message_id} is outside the window", section="2.3", field="Message ID")
     if turn.peer is None and ike.phase is not Phase.HALF_OPEN:
         raise Dropped("a request of a responder that isn't authenticated", section="1.2")
     if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:
         raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1", field="Exchange Type")  # 7296-1-02
+    # Parse
+    broken: RemoteProtocolError | None = None
+    message: Message | None = None
+    try:
+        message = _open(turn, ike, what, wanted=position is window.Position.NEW)
+        if message is None:
+            return
+    except RemoteProtocolError as error:
+        broken = error
+        message = Message(
+            header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
+        )
+    if position is window.Position.AGAIN:
+        answer = ike.answers[ike.answered.index(header.message_id)]
+        turn.replay(message, answer, what.path)
+        return
     # State
+    ike = turn.ike(ike.spi) or ike
     turn.outputs.append(Received(message, what.path))
     ike = turn.put(ike._replace(heard=turn.now, path=what.path if _follows(ike) else ike.path))
     reply = _answer(turn, ike, message, broken)
@@ -208,7 +217,10 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
     # Parse
     broken = ""
     try:
-        message = _open(turn, ike, what)
+        opened = _open(turn, ike, what)
+        if opened is None:
+            return
+        message = opened
         if notification(message.payloads, NotifyType.INVALID_SYNTAX) is not None:
             broken = "the peer found our request malformed"
     except RemoteProtocolError as error:
@@ -218,6 +230,7 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
         )
     # State
     turn.outputs.append(Received(message, what.path))
+    ike = turn.ike(ike.spi) or ike
     others = ike.outstanding[:place] + ike.outstanding[place + 1 :]
     ike = turn.put(ike._replace(outstanding=others, heard=turn.now))
     if broken:

@@ -1,7 +1,7 @@
 """What falls due by itself: retransmission, expiry, liveness, keepalives (Sections 2.1, 2.4, 2.8, 2.23, 2.25)."""
 
 from ikeref.policy.connections import Settings
-from ikeref.sa import rekey, window
+from ikeref.sa import fragmentation, rekey, window
 from ikeref.sa.turn import Turn, waits
 from ikeref.sa.values import (
     CheckLiveness,
@@ -29,6 +29,8 @@ def deadline(session: Session, settings: Settings) -> float:
             due = min(due, ike.expires)
         if ike.handshake is not None and ike.handshake.expires:
             due = min(due, ike.handshake.expires)
+        for partial in ike.partial:
+            due = min(due, partial.expires)
         if ike.phase is Phase.ESTABLISHED:
             due = min(due, _established_deadline(ike, settings))
     for retry in session.retries:
@@ -73,6 +75,8 @@ def _tick_ike(turn: Turn, ike: IkeSa) -> None:
     if ike.handshake is not None and ike.handshake.expires and ike.handshake.expires <= now:
         turn.close(ike, "the initiator did not go on to IKE_AUTH")
         return
+    if any(partial.expires <= now for partial in ike.partial):
+        ike = fragmentation.forget(turn, ike)
     overdue = [exchange for exchange in ike.outstanding if exchange.deadline <= now]
     if overdue:
         _retransmit(turn, ike, overdue)
@@ -119,7 +123,7 @@ def _retransmit(turn: Turn, ike: IkeSa, overdue: list[Exchange]) -> None:
         wait = window.wait(count, settings.retransmit_initial_seconds, settings.retransmit_base)
         ike = turn.amend(ike, exchange, exchange._replace(transmissions=count, deadline=turn.now + wait))
         ike = turn.put(ike._replace(sent=turn.now))
-        turn.transmit(ike.path, exchange.datagram, exchange.message, again=True)
+        turn.transmit(ike.path, exchange.datagrams, exchange.message, again=True)
 
 
 def _give_up(turn: Turn, ike: IkeSa) -> None:

@@ -164,10 +164,13 @@ class Turn:
 
     # Messages
 
-    def transmit(self, path: Path, datagram: bytes, message: Message, *, again: bool = False) -> None:
+    def transmit(self, path: Path, datagrams: tuple[bytes, ...], message: Message, *, again: bool = False) -> None:
         """Send a message, behind a non-ESP marker where the path wants one (Section 2.23)."""
-        marked = wrap(datagram) if path.encapsulated else datagram
-        self.outputs.append(new(Transmit, (marked, path, message, again)))
+        clear: Message | None = message
+        for datagram in datagrams:
+            marked = wrap(datagram) if path.encapsulated else datagram
+            self.outputs.append(new(Transmit, (marked, path, clear, again)))
+            clear = None
 
     def keepalive(self, ike: IkeSa) -> None:
         """Keep a NAT's mapping alive (Section 2.23)."""
@@ -176,22 +179,35 @@ class Turn:
     def replay(self, request: Message, answer: Answer, path: Path) -> None:
         """Send a response again, because its request came again (Section 2.1)."""
         self.outputs.append(Replayed(request))
-        self.transmit(path, answer.datagram, answer.message, again=True)
+        self.transmit(path, answer.datagrams, answer.message, again=True)
 
-    def seal(self, ike: IkeSa, message: Message) -> bytes:
-        """The octets of a message, protected by the keys of the IKE SA (Section 3.14).
-
-        The IV is a counter where the cipher wants one, else it can't be foretold (Section 3.14, RFC 5282 section 3.1).
-        """
+    def seal(self, ike: IkeSa, message: Message) -> tuple[bytes, ...]:
+        """The octets of a message, protected by the keys of the IKE SA (Section 3.14), in fragments if it is long."""
         keys, suite = ike.keys, ike.suite
         assert keys is not None
         assert suite is not None
-        crypto = self.env.crypto
-        size = crypto.iv_size(suite)
-        counts = suite.encr == Encr.AES_CTR or is_aead(suite.encr)
-        iv = ike.sealed.to_bytes(size) if counts else self.env.random(size)
         sk_e, sk_a = (keys.sk_ei, keys.sk_ai) if ike.initiator else (keys.sk_er, keys.sk_ar)
-        return envelope.protect(crypto, suite, sk_e, sk_a, message, iv)
+        datagram = envelope.protect(self.env.crypto, suite, sk_e, sk_a, message, self._iv(suite, ike.sealed))
+        if not ike.fragmentation:
+            return (datagram,)
+        size = ike.path.room(self.env.settings.fragment_octets)
+        if len(datagram) <= size:
+            return (datagram,)  # 7383-2.4-03
+        # The IV of the whole, which nobody gets to see, is not used again.
+        return tuple(
+            [
+                envelope.protect_fragment(
+                    self.env.crypto, suite, sk_e, sk_a, part._replace(iv=self._iv(suite, ike.sealed + number))
+                )
+                for number, part in enumerate(envelope.cut(self.env.crypto, suite, message, size), 1)
+            ]
+        )
+
+    def _iv(self, suite: Suite, sealed: int) -> bytes:
+        """The IV is a counter where the cipher wants one, else it can't be foretold (Section 3.14, RFC 5282 section
+        3.1)."""
+        size = self.env.crypto.iv_size(suite)
+        return sealed.to_bytes(size) if suite.encr == Encr.AES_CTR or is_aead(suite.encr) else self.env.random(size)
 
     def announce_keys(self, spi_i: bytes, spi_r: bytes, suite: Suite, keys: IkeKeys) -> None:
         """Tell key logs."""
@@ -203,21 +219,23 @@ class Turn:
             raise LocalProtocolError("the message IDs of this IKE SA are used up", section="2.2")
         flags = FLAG_INITIATOR if ike.initiator else 0
         message = Message(ike.spi_i, ike.spi_r, exchange_type, flags, ike.next_request, payloads)
-        datagram = self.seal(ike, message)
-        return self.send_request(ike, message, datagram, intent, sealed=ike.sealed + 1)
+        datagrams = self.seal(ike, message)
+        return self.send_request(ike, message, datagrams, intent, sealed=_sealed(ike, datagrams))
 
-    def send_request(self, ike: IkeSa, message: Message, datagram: bytes, intent: Intent, sealed: int = 0) -> IkeSa:
-        """Send a request and remember it until its response comes; `sealed` messages are protected by now."""
+    def send_request(
+        self, ike: IkeSa, message: Message, datagrams: tuple[bytes, ...], intent: Intent, sealed: int = 0
+    ) -> IkeSa:
+        """Send a request and remember it until its response comes; `sealed` IVs are used by now."""
         settings = self.env.settings
         deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
-        exchange = Exchange(message.message_id, message, datagram, intent, deadline)
+        exchange = Exchange(message.message_id, message, datagrams, intent, deadline)
         ike = ike._replace(
             outstanding=(*ike.outstanding, exchange),
             next_request=message.message_id + 1,
             sealed=sealed,
             sent=self.now,
         )
-        self.transmit(ike.path, datagram, message)
+        self.transmit(ike.path, datagrams, message)
         return self.put(ike)
 
     def amend(self, ike: IkeSa, exchange: Exchange, changed: Exchange) -> IkeSa:
@@ -229,15 +247,15 @@ class Turn:
         """Send the response to a request, and keep it while its request may still come again (7296-2.3-11)."""
         flags = FLAG_RESPONSE | (FLAG_INITIATOR if ike.initiator else 0)
         message = Message(ike.spi_i, ike.spi_r, request.exchange_type, flags, request.message_id, payloads)
-        datagram = self.seal(ike, message)
-        answer, expected = Answer(message, datagram), ike.expected + 1
+        datagrams = self.seal(ike, message)
+        answer, expected = Answer(message, datagrams), ike.expected + 1
         answers: tuple[Answer, ...] = (answer,)
         if ike.window > 1:
             kept = window.kept(ike.answered, request.message_id, ike.window)
             answers = tuple([each for each in (*ike.answers, answer) if each.message.message_id in kept])
             expected = window.next_expected(ike.expected, kept)
-        ike = ike._replace(answers=answers, expected=expected, sealed=ike.sealed + 1, sent=self.now)
-        self.transmit(path, datagram, message)
+        ike = ike._replace(answers=answers, expected=expected, sealed=_sealed(ike, datagrams), sent=self.now)
+        self.transmit(path, datagrams, message)
         return self.put(ike)
 
     # Commands
@@ -276,6 +294,11 @@ class Turn:
     def authenticated(self, peer: Identity) -> None:
         """The peer has proved who it is."""
         self.peer = peer
+
+
+def _sealed(ike: IkeSa, datagrams: tuple[bytes, ...]) -> int:
+    """How many IVs are used once these are protected; fragments leave one out."""
+    return ike.sealed + (1 if len(datagrams) == 1 else 1 + len(datagrams))
 
 
 def waits(ike: IkeSa, command: Command) -> bool:

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from ikeref.crypto import ChildKeys, ChildSuite, IkeKeys, Suite
+from ikeref.crypto.envelope import Fragment
 from ikeref.policy.connections import ChildConfig, Connection
 from ikeref.policy.identities import Identity
 from ikeref.wire import Message, Proposal, TrafficSelector
@@ -23,6 +24,11 @@ class Path(NamedTuple):
     remote: Address
     encapsulated: bool = False
     """Whether a non-ESP marker of four zero octets precedes the IKE header (Section 2.23)."""
+
+    def room(self, octets: int) -> int:
+        """The longest IKE message whose IP datagram has at most so many octets (7383-2.5.1-01)."""
+        ip = 40 if ":" in self.remote[0] else 20
+        return octets - ip - 8 - (4 if self.encapsulated else 0)
 
 
 class Phase(IntEnum):
@@ -227,8 +233,8 @@ class Exchange(NamedTuple):
     message_id: int
     message: Message
     """In clear, for those who watch."""
-    datagram: bytes
-    """As sent, without non-ESP marker; a retransmission is identical to the octet."""
+    datagrams: tuple[bytes, ...]
+    """As sent, without non-ESP marker: one, or its fragments (RFC 7383). A retransmission is identical to the octet."""
     intent: Intent
     deadline: float
     """When to send it again, or to give up."""
@@ -239,7 +245,19 @@ class Answer(NamedTuple):
     """The response that is kept for retransmissions of its request (Section 2.1)."""
 
     message: Message
-    datagram: bytes
+    datagrams: tuple[bytes, ...]
+
+
+class Partial(NamedTuple):
+    """A message of the peer of which some fragments have come (RFC 7383 section 2.6)."""
+
+    message_id: int
+    response: bool
+    total: int
+    """How many fragments it has."""
+    expires: float
+    """When it is forgotten."""
+    parts: tuple[Fragment, ...]
 
 
 class Handshake(NamedTuple):
@@ -292,6 +310,9 @@ class IkeSa(NamedTuple):
     """How many requests the peer takes at once."""
     handshake: Handshake | None = None
     queue: tuple[Command, ...] = ()
+    fragmentation: bool = False
+    """Both ends take messages in fragments (RFC 7383)."""
+    partial: tuple[Partial, ...] = ()
     nat_local: bool = False
     """A NAT changes our address (Section 2.23)."""
     nat_remote: bool = False

@@ -72,9 +72,9 @@ def _messages(before: Session, outputs: tuple[sa.Output, ...], after: Session | 
 
 def _is_old(before: Session, output: sa.Transmit) -> bool:
     for ike in before.ikes:
-        if output.datagram in [exchange.datagram for exchange in ike.outstanding]:
+        if any(output.datagram in exchange.datagrams for exchange in ike.outstanding):
             return True
-        if output.datagram in [answer.datagram for answer in ike.answers]:
+        if any(output.datagram in answer.datagrams for answer in ike.answers):
             return True
     return False
 

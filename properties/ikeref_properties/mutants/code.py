@@ -123,12 +123,12 @@ def _answer_no_retransmission(patch: Patch) -> None:
 def _encrypt_retransmissions_anew(patch: Patch) -> None:
     transmit = Turn.transmit
 
-    def mutant(self: Turn, path: Any, datagram: bytes, message: Message, *, again: bool = False) -> None:
+    def mutant(self: Turn, path: Any, datagrams: tuple[bytes, ...], message: Message, *, again: bool = False) -> None:
         ike = self.ike(message.spi_i) or self.ike(message.spi_r)
         if again and ike is not None and ike.keys is not None and not message.is_response:
-            datagram = self.seal(ike, message)
+            datagrams = self.seal(ike, message)
             self.put(ike._replace(sealed=ike.sealed + 1))
-        transmit(self, path, datagram, message, again=again)
+        transmit(self, path, datagrams, message, again=again)
 
     patch(Turn, "transmit", mutant)
 
@@ -136,8 +136,8 @@ def _encrypt_retransmissions_anew(patch: Patch) -> None:
 def _never_raise_the_message_id(patch: Patch) -> None:
     send = Turn.send_request
 
-    def mutant(self: Turn, ike: IkeSa, message: Message, datagram: bytes, intent: Any) -> IkeSa:
-        sent = send(self, ike, message, datagram, intent)
+    def mutant(self: Turn, ike: IkeSa, message: Message, datagrams: tuple[bytes, ...], intent: Any) -> IkeSa:
+        sent = send(self, ike, message, datagrams, intent)
         return self.put(sent._replace(next_request=message.message_id)) if ike.phase >= Phase.ESTABLISHED else sent
 
     patch(Turn, "send_request", mutant)
