@@ -159,6 +159,8 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
 """Lowest and highest value; every other setting may be from 0 to a year."""
 
 _YEAR: Final = 366 * 86400
+_SMALLEST_DATAGRAM: Final = 576
+"""Octets that every host takes: what RFC 7383 section 2.5.1 recommends for IPv4."""
 
 
 def _settings(table: _Table) -> Settings:
@@ -168,6 +170,8 @@ def _settings(table: _Table) -> Settings:
         bounds = _BOUNDS.get(field.name, (0, _YEAR))
         values[field.name] = table.number(field.name, getattr(defaults, field.name), *bounds)
     table.finish()
+    if 0 < values["fragment_octets"] < _SMALLEST_DATAGRAM:
+        raise table.fail("fragment_octets", f"is below {_SMALLEST_DATAGRAM}; 0 switches fragmentation off")
     return Settings(**values)
 
 

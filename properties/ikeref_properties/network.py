@@ -21,6 +21,7 @@ from ikeref.policy.credentials import Secret
 from ikeref.registry import ProtocolId
 from ikeref.sa import ChildSa, IkeSa, Output, Path, Phase, Session, Transmit
 from ikeref.wire import Message
+from ikeref.wire.encapsulation import KEEPALIVE
 
 A, B = "A", "B"
 ENDS = (A, B)
@@ -43,7 +44,7 @@ class Flight(NamedTuple):
     path: Path
     """As the sender sees it."""
     message: Message | None
-    """The same in clear; None for a keepalive."""
+    """The same in clear, of every fragment the whole; None for a keepalive."""
     again: bool = False
     """A retransmission, or a response replayed."""
 
@@ -176,10 +177,13 @@ class Pair:
     def _step(self, end: str, event: Event, act: Callable[[], tuple[Output, ...]]) -> Record:
         before = dict(self.ends[end].sessions)
         outputs = act()
+        whole: Message | None = None
         for output in outputs:
             if type(output) is Transmit:
                 self._sent += 1
-                flight = Flight(self._sent, PEER[end], output.datagram, output.path, output.message, output.again)
+                keepalive = output.datagram == KEEPALIVE
+                whole = None if keepalive else output.message or whole
+                flight = Flight(self._sent, PEER[end], output.datagram, output.path, whole, output.again)
                 self.flying.append(flight)
                 self.past.append(flight)
         record = Record(len(self.records), end, self.now, event, before, outputs, dict(self.ends[end].sessions))

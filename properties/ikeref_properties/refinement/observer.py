@@ -31,6 +31,7 @@ from ikeref.sa.window import LAST_MESSAGE_ID
 from ikeref.wire import FLAG_INITIATOR, NO_SPI, Message
 from ikeref_properties.network import Flight, Initiate, Record
 from ikeref_properties.refinement import words
+from ikeref_properties.refinement.fragments import Assembly, part_of
 
 Facts = tuple[tuple[str, bool], ...]
 
@@ -107,6 +108,7 @@ class Observer:
         """Who the authenticated peer of an IKE SA is. Its own identity is the same towards all."""
         self._kept: dict[str, float] = {}
         """Until when, seconds, an IKE SA that a request ended repeats its response."""
+        self._assembly = Assembly()
 
     def observe(self, record: Record) -> Verdict:
         """The verdict on one step of this end."""
@@ -131,7 +133,11 @@ class Observer:
                 return (self._commanded(record, Kind.IKE_SA_INIT, ""),)
             case Flight(message=None):
                 return (Observation("", events.Input.UNPROTECTED),)
-            case Flight(message=Message() as message):
+            case Flight(datagram=datagram, path=path, message=Message() as message):
+                if not self._assembly.arrives(message, part_of(datagram, path.encapsulated)):
+                    return (
+                        Observation("", events.Input.DROPPED, self._sent(record.outputs, ""), self._changes(record)),
+                    )
                 return (self._arrived(record, message),)
             case sa.Tick():
                 return self._ticked(record)
