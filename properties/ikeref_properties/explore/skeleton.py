@@ -32,14 +32,15 @@ from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, T
 COVERED = {
     Session: "ikes children retries connection* peer*",
     IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answers handshake queue redundant "
-    "succeeded expires path* sealed* nat_local* nat_remote* window* peer_window* heard* sent* rekey_at*",
+    "succeeded expires path* sealed* fragmentation* partial* nat_local* nat_remote* window* peer_window* heard* sent* "
+    "rekey_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
     "redundant rekey_at*",
     ChildRequest: "command config spi_in nonce proposals* group private tsi tsr transport* crossing condemned",
     IkeRequest: "command spi nonce proposals* group private crossing",
     Informational: "command",
     Crossing: "nonces spi spis",
-    Exchange: "message_id message* datagram* intent transmissions deadline*",
+    Exchange: "message_id message* datagrams* intent transmissions deadline*",
 }
 """Fields that make a difference, and with a star those that don't: constant, times, or implied by the others."""
 
