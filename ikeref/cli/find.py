@@ -10,11 +10,13 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ikeref_model.events import Alarm, Input, Kind, Outcome, Position
-from ikeref_model.rows import Row
+from ikeref_model.rows import LEVELS, Row
 from ikeref_model.state import Child, Ike
 from ikeref_model.tables import ALLOWED, BY_NAME
-from ikeref_model.terms import Is, Not, Term
+from ikeref_model.terms import Is, Not, Term, variables_of
 from ikeref_properties.catalogue import Requirement, requirements
+
+from ikeref.cli.question import words as words_of
 
 _ID: Final = re.compile(r"(\d{4})-([\d.A-Z]+)-(\d{1,2})")
 _SECTION: Final = re.compile(
@@ -53,6 +55,10 @@ class Found(NamedTuple):
     """The section of RFC 7296 that was asked for."""
     conflict: bool = False
     """Every word is known, but no row fits all of them."""
+    outcome: str = ""
+    """The outcome that was asked for, if it was nothing else: who answers so is one thing, who gets it another."""
+    ignored: tuple[str, ...] = ()
+    """Words that did not help: unknown, or no row fits them besides the others."""
 
 
 def find(words: list[str]) -> Found:
@@ -64,15 +70,45 @@ def find(words: list[str]) -> Found:
         return _of_section(int(match[1] or 7296), match[2].rstrip(".").upper(), question)
     if question in BY_NAME:
         return Found(f"Row {question}", (BY_NAME[question],))
+    asked, plain = words_of(question)
+    if not asked:
+        return _of_text(question, question)
+    return _of_words(question, asked, lenient=plain or len(asked) > 2)
+
+
+def _of_words(question: str, asked: tuple[str, ...], *, lenient: bool) -> Found:
+    """The rows that fit all words. A `lenient` search passes over words that are unknown, or that fit nothing besides
+    those before them, and says so."""
     rows: tuple[Row, ...] = ALLOWED
     meanings: list[str] = []
-    for word in question.split():
+    ignored: list[str] = []
+    outcome = ""
+    for word in asked:
         meaning = tuple(_meanings(word))
+        fitting = tuple(row for row in rows if any(each.fits(row) for each in meaning))
+        if lenient and not fitting:
+            ignored.append(word)
+            continue
         if not meaning:
             return _of_text(question, word)
-        rows = tuple(row for row in rows if any(each.fits(row) for each in meaning))
+        word = _plain(word)
+        rows = fitting
         meanings.append(" or ".join(dict.fromkeys(each.text for each in meaning)))
-    return Found(", and ".join(meanings), rows, conflict=not rows)
+        outcome = word if {each.group for each in meaning} == {"outcome"} else ""
+    if not meanings:
+        return _of_text(question, asked[0])
+    if len(asked) > 1 or outcome:
+        states = frozenset(map(_plain, asked)) & frozenset(map(str, (*Ike, *Child)))
+        rows = tuple(sorted(rows, key=lambda row: _generality(row, states)))
+    single = outcome if len(asked) == 1 and len(tuple(_meanings(asked[0]))) == 1 else ""
+    return Found(", and ".join(meanings), rows, conflict=not rows, outcome=single, ignored=tuple(ignored))
+
+
+def _generality(row: Row, states: frozenset[str]) -> tuple[bool, bool, int]:
+    """Rows of the states asked for come first, those about few things before those about everything; what is only
+    tolerated comes last."""
+    elsewhere = bool(states) and not states & frozenset(row.source)
+    return bool(row.variant), elsewhere, len(row.source) + len(row.on.kinds) + len(row.on.outcomes)
 
 
 def subsections(section: str) -> tuple[str, ...]:
@@ -92,15 +128,10 @@ def _of_id(id: str, question: str) -> Found:
     known = requirements()
     if id not in known:
         return Found(question, near=tuple(difflib.get_close_matches(id, known, 5, 0.8)))
-    asked, cited = known[id], {each for row in ALLOWED for each in row.requirements}
-    others = tuple(
-        each
-        for each in known.values()
-        if (each.rfc, each.section) == (asked.rfc, asked.section) and each.id not in cited and each.id != id
-    )
+    asked = known[id]
     rows = tuple(row for row in ALLOWED if id in row.requirements)
     title = f"{_section_title(asked.rfc, asked.section)}: {asked.title}"
-    return Found(f"Requirement {id} of {title}", rows, others, asked)
+    return Found(f"Requirement {id} of {title}", rows, (), asked, section=asked.section if asked.rfc == 7296 else "")
 
 
 def _of_section(rfc: int, section: str, question: str) -> Found:
@@ -129,6 +160,7 @@ def _of_text(question: str, word: str) -> Found:
         return Found(f"Rows named {question}", named)
     pattern = re.compile(rf"\b{re.escape(question)}", re.IGNORECASE)
     spoken = tuple(each for each in requirements().values() if pattern.search(f"{each.title} {each.summary}"))
+    spoken = tuple(sorted(spoken, key=lambda each: each.rfc != 7296))
     if spoken and len(question) > 2:
         return Found(f"Requirements that speak of “{question}”", (), spoken)
     known = {each.lower(): each for each in _vocabulary()}
@@ -159,6 +191,12 @@ class _Meaning(NamedTuple):
                 return self.word in row.on.outcomes or replied
             case "what":
                 return row.on.what == self.word
+            case "level":
+                return not row.variant and row.level == self.word
+            case "component":
+                return row.component == self.word or f"{self.word}.state" in variables_of(row.guard)
+            case "name":
+                return any(each in row.name for each in self.word.split())
             case _:
                 return self.word in (row.on.position, row.on.alarm, row.on.input)
 
@@ -174,11 +212,27 @@ _GROUPS: Final[tuple[tuple[str, type[StrEnum], str], ...]] = (
 )
 
 
+_GENERAL: Final = {
+    "IKE_SA": (_Meaning("IKE SAs", "ike", "component"),),
+    "CHILD_SA": (_Meaning("Child SAs", "child", "component"),),
+    "COLLISION": (_Meaning("collisions", "collision. crossed .won .lost", "name"),),
+    "MESSAGE_ID": (_Meaning("Message IDs", "window.request window.response window.used_up", "name"),),
+    "SET_WINDOW_SIZE": (_Meaning("SET_WINDOW_SIZE", "window.announce", "name"),),
+}
+"""Words that are about rows as a whole."""
+
+
 def _meanings(word: str) -> Iterator[_Meaning]:
     """A name of the vocabulary, or a part of some: `delete` is DELETE_CHILD and DELETE_IKE."""
     plain = _plain(word)
     if plain.lower() in WHAT:
         yield _Meaning(f"{plain.lower()}s", plain.lower(), "what")
+        return
+    if plain in _GENERAL:
+        yield from _GENERAL[plain]
+        return
+    if word in LEVELS or plain == "SILENT":
+        yield _Meaning(f"level {word}", word, "level")
         return
     wanted = ALIASES.get(plain, (plain,))
     exact = [each for each in _all() if each.word in wanted]

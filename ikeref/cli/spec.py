@@ -14,6 +14,8 @@ from ikeref_model.state import Child, Ike
 from ikeref_model.tables import ALLOWED, ROWS
 from ikeref_model.terms import TRUE, text
 from ikeref_properties.catalogue import Requirement, requirements
+from ikeref_properties.catalogue.silences import Silence, of_section
+from ikeref_properties.claims import Property, properties
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -94,13 +96,19 @@ def _nothing(question: str, found: Found) -> str:
 
 def answer(found: Found, *, brief: bool = False, full: bool = False) -> RenderableType:
     """Title, rows, requirements."""
-    parts: list[RenderableType] = [_title(found), Text()]
+    parts: list[RenderableType] = [_title(found)]
+    if found.ignored:
+        parts.append(Text(f"passed over: {', '.join(found.ignored)}", DIM))
+    parts.append(Text())
     if found.asked is not None:
-        parts += [_rules((found.asked,)), Text()]
-    for row in found.rows:
-        parts += [headline(row)] if brief else [headline(row), card(row, full), Text()]
-    if brief and found.rows:
-        parts.append(Text())
+        parts += [_rules((found.asked,)), Text(f"  {CHECKS[found.asked.check]}", DIM), Text()]
+    for heading, rows in _groups(found):
+        if heading:
+            parts += [Text(heading, "bold"), Text()]
+        for row in rows:
+            parts += [headline(row)] if brief else [headline(row), card(row, full), Text()]
+        if brief and rows:
+            parts.append(Text())
     if not brief and (words := _glossary(found.rows)):
         parts += [words, Text()]
     cited, others = _split(found)
@@ -111,9 +119,54 @@ def answer(found: Found, *, brief: bool = False, full: bool = False) -> Renderab
         for check, where in CHECKS.items():
             if shown := tuple(each for each in others if each.check == check):
                 parts += [Text(f"  {where}", DIM), _rules(shown), Text()]
+    if claims := _claims(found):
+        parts += [Text("Properties", "bold"), Text(), _properties(claims), Text()]
+    if silent := _silences(found):
+        parts += [Text("Where the RFC is silent, or says two things", "bold"), Text(), _silent(silent), Text()]
     if below := _below(found):
         parts += [_see_also(below)]
+    elif found.asked is not None and found.section:
+        parts += [Text.assemble(("The whole section  ", DIM), f"ikeref spec {found.section}")]
     return Group(*parts)
+
+
+def _groups(found: Found) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """The rows; for an outcome first those of who answers so, then those of who gets the answer."""
+    if not found.outcome:
+        return (("", found.rows),)
+    answers = tuple(row for row in found.rows if any(each.name == found.outcome for each in row.answers))
+    gets = tuple(row for row in found.rows if row not in answers)
+    return ((f"Who may answer {found.outcome}", answers), (f"What is done about {found.outcome}", gets))
+
+
+def _claims(found: Found) -> tuple[Property, ...]:
+    """The properties of the section that was asked for, or that rest on the requirement that was."""
+    if found.asked is not None:
+        return tuple(each for each in properties() if found.asked.id in each.requirements)
+    return tuple(each for each in properties() if found.section and found.section in each.sections)
+
+
+def _properties(claims: tuple[Property, ...]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold", ratio=1)
+    for each in claims:
+        said = ", ".join(f"{subject} {claim}" for subject in ("rows", "code") if (claim := each.claim(subject)))
+        grid.add_row(Text(each.name, "cyan"), Text.assemble(each.title, (f"  {said}", DIM)))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _silences(found: Found) -> tuple[Silence, ...]:
+    return of_section(found.section) if found.section and found.asked is None else ()
+
+
+def _silent(entries: tuple[Silence, ...]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(overflow="fold", ratio=2)
+    grid.add_column(overflow="fold", ratio=3)
+    for each in entries:
+        grid.add_row(each.situation, Text(each.answer, DIM))
+    return Padding(grid, (0, 0, 0, 2))
 
 
 def _title(found: Found) -> Text:
@@ -266,4 +319,11 @@ def as_json(question: str, found: Found) -> dict[str, Any]:
         "requirements": [each._asdict() for each in cited],
         "no_row": [each._asdict() for each in others],
         "subsections": list(_below(found)),
+        "properties": [
+            {"name": each.name, "title": each.title, "level": each.level}
+            | {subject: each.claim(subject) for subject in ("rows", "code")}
+            for each in _claims(found)
+        ],
+        "silences": [each._asdict() for each in _silences(found)],
+        "passed_over": list(found.ignored),
     }

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from ikeref_model import reasons
 from ikeref_model.endpoint_state import Endpoint, Outstanding, View, apply, scopes
 from ikeref_model.events import (
     Asked,
     Change,
-    Closed,
     Command,
     Established,
     Input,
@@ -36,7 +36,7 @@ from ikeref_model.events import (
 from ikeref_model.rows import Answer, Row
 from ikeref_model.state import ASSUMED, Child, Ike
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import All, Pick, holds, text, variables_of
+from ikeref_model.terms import Pick, holds, variables_of
 
 
 class Match(NamedTuple):
@@ -101,10 +101,10 @@ class _Path(NamedTuple):
 class _Step:
     """The explanation of one observation from one state."""
 
-    def __init__(self, observation: Observation, rows: "_Index", reasons: "Reasons") -> None:
+    def __init__(self, observation: Observation, rows: "_Index", against: "Reasons") -> None:
         self.observation = observation
         self.rows = rows
-        self.reasons = reasons
+        self.against = against
         self.told = dict(observation.facts)
         self.heirs = [each.sa for each in observation.changes if isinstance(each, Established)]
         self.sizes = _sizes(observation)
@@ -112,7 +112,7 @@ class _Step:
 
     def fail(self, row: Row, why: Callable[[], str]) -> None:
         """Remember why a row does not explain the step; the words are made only if nothing else does."""
-        self.reasons[row.name] = (row.section, why)
+        self.against[row.name] = (row.section, why)
 
     def explain(self, state: Endpoint) -> Iterator[_Path]:
         """The ways to explain the whole observation."""
@@ -126,7 +126,7 @@ class _Step:
                     yield finished
                 else:
                     for match in finished.matches[:1]:
-                        self.fail(match.row, partial(_changes, changes, observed))
+                        self.fail(match.row, partial(reasons.changes, changes, observed))
 
     def announced(self, state: Endpoint) -> Iterator[_Path]:
         """As `first`, with SET_WINDOW_SIZE in the message that arrived, before it is handled, or in the response."""
@@ -243,7 +243,7 @@ class _Step:
         rows = self.rows.sends(request.kind)
         if not path.state.may_number(sa, request.message_id):
             for row in rows:
-                self.fail(row, partial(_not_next, request.message_id))
+                self.fail(row, partial(reasons.not_next, request.message_id))
             return
         paths = [path._replace(rest=rest)]
         unnamed = f"{UNNAMED}{sa}.{path.state.ike(sa).sent}"
@@ -272,7 +272,7 @@ class _Step:
         for row in rows:
             rest = path.rest if asked else _permitted(row, path.rest)
             if rest is None:
-                self.fail(row, partial(_answered, row, path.rest))
+                self.fail(row, partial(reasons.answered, row, path.rest))
                 continue
             fitting = False
             views: list[View] = []
@@ -287,7 +287,7 @@ class _Step:
                 if repeats and not asked:
                     consumed = next(each for each in path.rest if isinstance(each, Asked))
                     if not after.may_number(sa, consumed.message_id, kind=consumed.kind):
-                        self.fail(row, partial(_not_next, consumed.message_id))
+                        self.fail(row, partial(reasons.not_next, consumed.message_id))
                         continue
                     after = after.asked(sa, consumed)
                     for announced in self.announcement(after, "announce", sa, consumed.window):
@@ -295,7 +295,7 @@ class _Step:
                     continue
                 yield _Path(after, (*path.matches, Match(row, child)), rest)
             if not fitting:
-                self.fail(row, partial(_needs, row, tuple(views), state, sa, child))
+                self.fail(row, partial(reasons.needs, row, tuple(views), state, sa, child))
 
     def worlds(self, row: Row) -> Iterator[dict[str, bool]]:
         """The facts as far as they are told, each way for those that the row reads and nobody told."""
@@ -360,67 +360,6 @@ def _superseded(changes: Iterable[Change]) -> frozenset[Change]:
     return frozenset(each for each in changes if isinstance(each, Superseded))
 
 
-def _names(changes: Iterable[Change]) -> str:
-    words = []
-    for each in changes:
-        match each:
-            case Established(sa) | Superseded(sa) | Closed(sa):
-                words.append(f"{type(each).__name__} {sa or '(a new IKE SA)'}")
-            case _:
-                words.append(f"{type(each).__name__} {each.child or '(a new Child SA)'} {each.direction}")
-    return ", ".join(words) or "nothing"
-
-
-def _answers(row: Row) -> str:
-    return " or ".join(sorted(each.text() for each in row.answers))
-
-
-def _sent(sent: tuple[Sent, ...]) -> str:
-    words = []
-    for each in sent:
-        match each:
-            case Reply(outcome):
-                words.append(f"reply {outcome}")
-            case Asked(kind):
-                words.append(f"ask {kind}")
-            case Repeated():
-                words.append("repeat")
-            case OneWay():
-                words.append("one-way")
-    return ", ".join(words) or "nothing"
-
-
-def _changes(changes: tuple[Change, ...], observed: tuple[Change, ...]) -> str:
-    return f"it changes {_names(changes)}, observed {_names(observed)}"
-
-
-def _not_next(message_id: int | None) -> str:
-    return f"Message ID {message_id} is not the next one"
-
-
-def _answered(row: Row, sent: tuple[Sent, ...]) -> str:
-    return f"it allows {_answers(row)}, observed {_sent(sent)}"
-
-
-def _needs(row: Row, views: tuple[View, ...], state: Endpoint, sa: str, child: str) -> str:
-    """What of the row's condition does not hold, in the world in which the least of it does not."""
-    condition = row.condition()
-    terms = condition.terms if isinstance(condition, All) else (condition,)
-    unmet = [[term for term in terms if not holds(term, view.read, view.children())] for view in views]
-    words = " and ".join(text(term) for term in min(unmet, key=len, default=[*terms]))
-    return f"it needs {words}; {_situation(state, sa, child)}"
-
-
-def _situation(state: Endpoint, sa: str, child: str) -> str:
-    ike = state.ike(sa)
-    own = ", ".join(f"{each.number} {each.kind}" for each in ike.outstanding) or "none"
-    words = [f"IKE SA {sa} is {ike.state}, own requests {own}{', due' if ike.due else ''}"]
-    if child:
-        record = state.child(child)
-        words.append(f"Child SA {child} is {record.state}{', due' if record.due else ''}")
-    return "; ".join(words)
-
-
 class _Index:
     """The rows by event."""
 
@@ -472,14 +411,14 @@ def advance(
 
 
 def _advance(states: frozenset[Endpoint], observation: Observation, index: _Index) -> Accepted | Rejection:
-    reasons: Reasons = {}
+    against: Reasons = {}
     found: dict[Endpoint, tuple[Match, ...]] = {}
     for state in states:
-        for path in _Step(observation, index, reasons).explain(state):
+        for path in _Step(observation, index, against).explain(state):
             found.setdefault(path.state, path.matches)
     if found:
         return Accepted(frozenset(found), next(iter(found.values())), len(found))
-    told = tuple(Candidate(name, section, why()) for name, (section, why) in reasons.items())
+    told = tuple(Candidate(name, section, why()) for name, (section, why) in against.items())
     return Rejection(observation, "No row allows this step", told)
 
 

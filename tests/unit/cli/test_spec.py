@@ -6,6 +6,8 @@ from io import StringIO
 import pytest
 from ikeref_model.tables import ALLOWED, BY_NAME, ROWS
 from ikeref_properties.catalogue import of_section, requirements
+from ikeref_properties.catalogue.silences import silences
+from ikeref_properties.claims import CLAIMS
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -203,3 +205,77 @@ def test_json_has_rows_and_requirements() -> None:
 def test_json_without_a_question_is_everything() -> None:
     data = json.loads(RUNNER.invoke(app, ["spec", "--json"]).stdout)
     assert sum(len(rows) for rows in data["tables"].values()) == len(ALLOWED)
+
+
+# Questions in plain words
+
+
+QUESTIONS = {
+    "what may I answer to REKEY_CHILD while I am deleting that SA?": "collision.rekey_child.closing",
+    "what may I answer to rekey child sa while deleting": "collision.rekey_child.closing",
+    "N(COOKIE)": "init.request.cookie",
+    "N(SET_WINDOW_SIZE)": "window.announce",
+    "window size": "window.announce",
+    "delete ike": "ike.delete.request",
+    "half open": "auth.request.accept",
+    "half-closed": "child.delete.response.crossed",
+    "message id": "window.request.outside",
+    "retransmission": "window.request.replay",
+    "who deletes the old SA": "child.delete.send.due",
+    "what if both rekey at the same time": "collision.rekey_child.rekeying",
+    "silence": "child.delete.response.empty",
+    "MUST": "child.delete.request",
+    "request DELETE_IKE in REKEYING": "collision.delete_ike.rekeying",
+    "what do I do when TEMPORARY_FAILURE arrives": "child.rekey.response.temporary",
+    "INITIAL_CONTACT": "contact.initial",
+    "timeout": "ike.give_up",
+    "is the peer alive": "liveness.send",
+    "may I create a child sa while rekeying the ike sa": "collision.create_child.ike_rekeying",
+    "the peer rekeys the IKE SA while I am creating a Child SA": "collision.rekey_ike.child_busy",
+    "may the same request come again": "window.request.replay",
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_in_plain_words_leads_to_the_row(question: str) -> None:
+    assert QUESTIONS[question] in names(find([question]))
+
+
+def test_the_row_of_the_state_that_was_asked_for_comes_first() -> None:
+    found = find(["what may I answer to REKEY_CHILD while I am deleting that SA?"])
+    assert found.rows[0].name == "collision.rekey_child.closing"
+
+
+def test_words_that_did_not_help_are_told() -> None:
+    found = find(["what about frobnication of a REKEY_CHILD"])
+    assert "frobnication" in found.ignored
+    assert "passed over: about, frobnication" in printed(found)
+
+
+def test_who_answers_so_is_told_apart_from_who_gets_it() -> None:
+    text = printed(find(["TEMPORARY_FAILURE"]), brief=True)
+    first, second = text.split("What is done about TEMPORARY_FAILURE")
+    assert "collision.rekey_child.closing" in first
+    assert "child.rekey.response.temporary" in second
+
+
+def test_a_section_has_its_properties_and_its_silences() -> None:
+    text = " ".join(printed(find(["2.8.1"]), 120).split())
+    assert "simultaneous-child-rekey" in text
+    assert "Comparing nonces only" in text
+
+
+def test_every_section_of_the_page_of_silences_is_known() -> None:
+    entries = silences()
+    assert len(entries) > 20
+    assert all(each.sections and each.situation and each.answer for each in entries)
+    known = {each.section for each in requirements().values() if each.rfc == 7296}
+    assert {section for each in entries for section in each.sections} <= known
+
+
+def test_json_has_all_of_a_section() -> None:
+    result = RUNNER.invoke(app, ["spec", "2.8.1", "--json"])
+    told = json.loads(result.stdout)
+    assert {"rows", "requirements", "no_row", "properties", "silences", "subsections"} <= told.keys()
+    assert told["silences"][0]["sections"]
+    assert told["properties"][0]["rows"] in CLAIMS
