@@ -1,6 +1,6 @@
 """IKE_AUTH in both roles, and the first Child SA with it (Sections 1.2, 2.15, 2.16, 2.21.2)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ikeref.crypto import auth, certificates
 from ikeref.errors import AuthenticationFailed, InvalidSyntax, LocalProtocolError, RemoteProtocolError
@@ -138,8 +138,7 @@ def start(turn: Turn, ike: IkeSa) -> None:
         *window_size(turn.env.settings.window_size),
         *offer,
     )
-    ike = ike._replace(window=turn.env.settings.window_size)
-    turn.request(ike, ExchangeType.IKE_AUTH, payloads, intent)
+    turn.request(ike, ExchangeType.IKE_AUTH, payloads, intent, window=turn.env.settings.window_size)
 
 
 def _first_child(connection: Connection, handshake: Handshake) -> ChildConfig | None:
@@ -200,9 +199,9 @@ def _create_further_children(turn: Turn, first: ChildConfig | None) -> None:
             ike = turn.enqueue(ike, CreateChild(config.name))
 
 
-def _established(turn: Turn, ike: IkeSa, identity: Identity) -> IkeSa:
+def _established(turn: Turn, ike: IkeSa, identity: Identity, **changes: Any) -> IkeSa:
     turn.outputs.append(Established(ike.spi_i, ike.spi_r, identity))
-    return turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None))
+    return turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None, **changes))
 
 
 # Responder
@@ -230,7 +229,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     # Reply
     size = turn.env.settings.window_size
     proof = (IDr(local.id_type, local.data), *proof, *_initial_contact(turn, identity), *window_size(size))
-    ike = _established(turn, ike._replace(window=size), identity)
+    ike = _established(turn, ike, identity, window=size)
     _heed_initial_contact(turn, identity, payloads)
     if maybe(payloads, SA, "1.2") is None:
         return Reply(proof)

@@ -52,7 +52,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)
     handshake = handshake._replace(group=group, private=private, init_request=datagram, rounds=handshake.rounds + 1)
-    turn.send_request(ike._replace(handshake=handshake, outstanding=()), message, (datagram,), Initial())
+    turn.send_request(ike, message, (datagram,), Initial(), handshake=handshake)
 
 
 def _numbered(offer: tuple[Proposal, ...]) -> tuple[Proposal, ...]:

@@ -1,6 +1,7 @@
 """Finding out whether a NAT stands between the ends (Section 2.23)."""
 
 import hashlib
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -19,6 +20,7 @@ def digest(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
     return hashlib.sha1(octets, usedforsecurity=False).digest()
 
 
+@lru_cache(maxsize=1024)
 def packed(host: str) -> bytes:
     """The octets of a numeric address. That of IPv4 is four numbers, and needs no parser where every message has it."""
     return ip_address(host).packed if ":" in host else bytes(map(int, host.split(".")))

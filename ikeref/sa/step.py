@@ -161,7 +161,8 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
     # State
     ike = turn.ike(ike.spi) or ike
     turn.outputs.append(Received(message, what.path))
-    ike = turn.put(ike._replace(heard=turn.now, path=what.path if _follows(ike) else ike.path))
+    if what.path != ike.path and _follows(ike):
+        ike = turn.put(ike._replace(path=what.path))
     reply = _answer(turn, ike, message, broken)
     _heed_window(turn, ike.spi, message)
     # Reply

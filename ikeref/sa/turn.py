@@ -3,6 +3,8 @@
 `step` is a function of values; within it a `Turn` holds the parts that handlers replace. It lives for one step only.
 """
 
+from typing import Any
+
 from ikeref.crypto import IkeKeys, Suite, envelope
 from ikeref.crypto.transforms import is_aead
 from ikeref.errors import LocalProtocolError
@@ -193,15 +195,16 @@ class Turn:
         size = ike.path.room(self.env.settings.fragment_octets)
         if len(datagram) <= size:
             return (datagram,)  # 7383-2.4-03
-        # The IV of the whole, which nobody gets to see, is not used again.
-        return tuple(
-            [
-                envelope.protect_fragment(
-                    self.env.crypto, suite, sk_e, sk_a, part._replace(iv=self._iv(suite, ike.sealed + number))
-                )
-                for number, part in enumerate(envelope.cut(self.env.crypto, suite, message, size), 1)
-            ]
-        )
+        return self._in_fragments(suite, sk_e, sk_a, message, size, ike.sealed + 1)
+
+    def _in_fragments(
+        self, suite: Suite, sk_e: bytes, sk_a: bytes, message: Message, size: int, sealed: int
+    ) -> tuple[bytes, ...]:
+        """A message in fragments of so many octets. The IV of the whole, which nobody gets to see, was the last."""
+        crypto = self.env.crypto
+        parts = enumerate(envelope.cut(crypto, suite, message, size), sealed)
+        closed = [part._replace(iv=self._iv(suite, number)) for number, part in parts]
+        return tuple([envelope.protect_fragment(crypto, suite, sk_e, sk_a, part) for part in closed])
 
     def _iv(self, suite: Suite, sealed: int) -> bytes:
         """The IV is a counter where the cipher wants one, else it can't be foretold (Section 3.14, RFC 5282 section
@@ -213,27 +216,31 @@ class Turn:
         """Tell key logs."""
         self.outputs.append(NewKeys(spi_i, spi_r, suite, keys))
 
-    def request(self, ike: IkeSa, exchange_type: ExchangeType, payloads: tuple[Payload, ...], intent: Intent) -> IkeSa:
-        """Send a protected request; the IKE SA as it waits for the response."""
+    def request(
+        self, ike: IkeSa, exchange_type: ExchangeType, payloads: tuple[Payload, ...], intent: Intent, **changes: Any
+    ) -> IkeSa:
+        """Send a protected request; the IKE SA as it waits for the response, with further fields changed."""
         if window.exhausted(ike.next_request):
             raise LocalProtocolError("the message IDs of this IKE SA are used up", section="2.2")
         flags = FLAG_INITIATOR if ike.initiator else 0
         message = Message(ike.spi_i, ike.spi_r, exchange_type, flags, ike.next_request, payloads)
         datagrams = self.seal(ike, message)
-        return self.send_request(ike, message, datagrams, intent, sealed=_sealed(ike, datagrams))
+        return self.send_request(ike, message, datagrams, intent, sealed=_sealed(ike, datagrams), **changes)
 
     def send_request(
-        self, ike: IkeSa, message: Message, datagrams: tuple[bytes, ...], intent: Intent, sealed: int = 0
+        self, ike: IkeSa, message: Message, datagrams: tuple[bytes, ...], intent: Intent, **changes: Any
     ) -> IkeSa:
-        """Send a request and remember it until its response comes; `sealed` IVs are used by now."""
+        """Send a request and remember it until its response comes, with further fields of the IKE SA changed."""
         settings = self.env.settings
         deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
         exchange = Exchange(message.message_id, message, datagrams, intent, deadline)
         ike = ike._replace(
-            outstanding=(*ike.outstanding, exchange),
+            outstanding=(*ike.outstanding, exchange)
+            if message.message_id
+            else (exchange,),  # IKE_SA_INIT anew takes the place of the last
             next_request=message.message_id + 1,
-            sealed=sealed,
             sent=self.now,
+            **changes,
         )
         self.transmit(ike.path, datagrams, message)
         return self.put(ike)
@@ -254,7 +261,9 @@ class Turn:
             kept = window.kept(ike.answered, request.message_id, ike.window)
             answers = tuple([each for each in (*ike.answers, answer) if each.message.message_id in kept])
             expected = window.next_expected(ike.expected, kept)
-        ike = ike._replace(answers=answers, expected=expected, sealed=_sealed(ike, datagrams), sent=self.now)
+        ike = ike._replace(
+            answers=answers, expected=expected, sealed=_sealed(ike, datagrams), sent=self.now, heard=self.now
+        )
         self.transmit(path, datagrams, message)
         return self.put(ike)
 

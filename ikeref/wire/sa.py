@@ -1,6 +1,7 @@
 """The Security Association payload with its proposals, transforms and attributes (Section 3.3)."""
 
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
@@ -280,7 +281,9 @@ def encode_sa(payload: SA) -> bytes:
     return b"".join(parts)
 
 
+@lru_cache(maxsize=256)
 def _encode_transforms(transforms: tuple[Transform, ...]) -> bytes:
+    """The transforms of a proposal. An endpoint says the same few again and again: they are its policy."""
     parts: list[bytes] = []
     left = len(transforms)
     for kind, number, attributes, reserved, reserved2 in transforms:

@@ -136,8 +136,10 @@ def _encrypt_retransmissions_anew(patch: Patch) -> None:
 def _never_raise_the_message_id(patch: Patch) -> None:
     send = Turn.send_request
 
-    def mutant(self: Turn, ike: IkeSa, message: Message, datagrams: tuple[bytes, ...], intent: Any) -> IkeSa:
-        sent = send(self, ike, message, datagrams, intent)
+    def mutant(
+        self: Turn, ike: IkeSa, message: Message, datagrams: tuple[bytes, ...], intent: Any, **changes: Any
+    ) -> IkeSa:
+        sent = send(self, ike, message, datagrams, intent, **changes)
         return self.put(sent._replace(next_request=message.message_id)) if ike.phase >= Phase.ESTABLISHED else sent
 
     patch(Turn, "send_request", mutant)
