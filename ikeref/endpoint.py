@@ -16,12 +16,13 @@ from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, Remo
 from ikeref.policy import choice, proposals
 from ikeref.policy.connections import Connection, Settings
 from ikeref.policy.identities import Identity
+from ikeref.policy.pools import Leases
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
 from ikeref.sa import nat
 from ikeref.sa.outputs import Audit, InitialContact, Output, Transmit
 from ikeref.sa.timers import NEVER
 from ikeref.sa.values import Path, Phase, Session
-from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, VERSION, Header, Message, N
+from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, VERSION, Header, Message, N, TrafficSelector
 from ikeref.wire.encapsulation import Ike, split, wrap
 
 _COOKIE_OCTETS = 20
@@ -47,8 +48,18 @@ class Endpoint:
         for connection in connections:
             _check_supported(connection, crypto)
         self.settings = settings or Settings()
+        self.leases = Leases()
+        """Internal addresses of all pools, whoever holds them (Section 2.19)."""
         self.environment = sa.Environment(
-            crypto, random, self._new_spi, self.settings, connections, calendar, self._knows
+            crypto,
+            random,
+            self._new_spi,
+            self.settings,
+            connections,
+            calendar,
+            self._knows,
+            self.leases.of,
+            self.leases.to,
         )
         self.sessions: dict[int, Session] = {}
         """By a number that stays the same through rekeys of the IKE SA."""
@@ -70,10 +81,12 @@ class Endpoint:
 
     # Commands
 
-    def initiate(self, connection: Connection, path: Path, now: float) -> tuple[int, tuple[Output, ...]]:
-        """Begin an IKE SA over `path`; its number, and what to do."""
+    def initiate(
+        self, connection: Connection, path: Path, now: float, packet: tuple[TrafficSelector, ...] = ()
+    ) -> tuple[int, tuple[Output, ...]]:
+        """Begin an IKE SA over `path`, perhaps for a packet: its source and destination. Its number, and what to do."""
         number = self._number()
-        return number, self._keep(number, None, sa.initiate(connection, path, now, self.environment))
+        return number, self._keep(number, None, sa.initiate(connection, path, now, self.environment, packet))
 
     def command(self, number: int, command: sa.Command, now: float) -> tuple[Output, ...]:
         """Ask something of a session. Raises LocalProtocolError where it can't be done."""
@@ -219,6 +232,8 @@ class Endpoint:
         after = step.session
         self.half_open += _is_half_open(after) - _is_half_open(before)
         self._index(number, after.spis if after is not None else ())
+        if (after is not None and after.internal is not None) or number in self.leases.held:
+            self._hold(number, after)
         if after is None:
             self._by_request.pop(self._request_of.pop(number, b""), None)
             self.sessions.pop(number, None)
@@ -232,6 +247,13 @@ class Endpoint:
             self._due[number] = due
             heapq.heappush(self._deadlines, (due, number))
         return step.outputs
+
+    def _hold(self, number: int, after: Session | None) -> None:
+        """A session holds the internal addresses that it gave to its peer, until its IKE SA ends (7296-3.15.1-12)."""
+        if after is None or after.internal is None or after.internal.ours:
+            self.leases.hold(number, None, ())
+        else:
+            self.leases.hold(number, after.peer, after.internal.packed)
 
     def _forget_stale(self, number: int, outputs: tuple[Output, ...], now: float) -> tuple[Output, ...]:
         """End what is left between the identities of an INITIAL_CONTACT (7296-2.4-04)."""

@@ -111,6 +111,18 @@ class TsUnacceptable(RemoteProtocolError):
     notify = NotifyType.TS_UNACCEPTABLE
 
 
+class InternalAddressFailure(RemoteProtocolError):
+    """No internal address could be assigned (Section 3.15.4)."""
+
+    notify = NotifyType.INTERNAL_ADDRESS_FAILURE
+
+
+class FailedCpRequired(RemoteProtocolError):
+    """A Child SA was asked for without the CFG_REQUEST that policy demands (7296-2.19-11, 7296-2.19-13)."""
+
+    notify = NotifyType.FAILED_CP_REQUIRED
+
+
 class TemporaryFailure(RemoteProtocolError):
     """The request collides with something in progress; worth another try later (Section 2.25)."""
 

@@ -2,14 +2,16 @@
 
 from typing import Final
 
-from ikeref.policy import addresses, identities
+from ikeref.policy import addresses, attributes, identities
 from ikeref.registry import Encr, ExchangeType, Integ, KeGroup, NotifyType, Prf, ProtocolId, name
 from ikeref.sa import (
+    AskConfiguration,
     Audit,
     CheckLiveness,
     ChildSa,
     Closed,
     Command,
+    Configured,
     CreateChild,
     DeleteChild,
     DeleteIke,
@@ -17,6 +19,7 @@ from ikeref.sa import (
     Failed,
     InitialContact,
     Install,
+    Internal,
     NewKeys,
     Output,
     Received,
@@ -25,6 +28,7 @@ from ikeref.sa import (
     Remove,
     Replayed,
     Transmit,
+    Unconfigured,
 )
 from ikeref.wire import KE, SA, D, Message, N, Nonce, Payload, payload_name
 
@@ -101,6 +105,8 @@ def command(what: Command) -> str:
             return "delete the IKE SA"
         case CheckLiveness():
             return "check liveness"
+        case AskConfiguration():
+            return "ask for configuration"
         case _:
             return type(what).__name__
 
@@ -136,6 +142,10 @@ def effect(output: Output) -> str:
             if succeeds:
                 return f"IKE SA {spi_i.hex()} succeeds {succeeds.hex()}"
             return f"IKE SA {spi_i.hex()} established with {identities.to_text(peer)}"
+        case Configured(internal=internal):
+            return f"{'configured' if internal.ours else 'configures the peer'}: {configuration(internal)}"
+        case Unconfigured(internal=internal):
+            return f"{'no longer has' if internal.ours else 'takes back'} {configuration(internal)}"
         case InitialContact(peer=peer):
             return f"{identities.to_text(peer)} has no other IKE SA with us (INITIAL_CONTACT)"
         case Closed(spi_i=spi_i, reason=reason):
@@ -144,6 +154,11 @@ def effect(output: Output) -> str:
             return f"{what} failed: {reason}"
         case Audit(reason=reason):
             return reason
+
+
+def configuration(internal: Internal) -> str:
+    """Internal addresses and what else was told with them."""
+    return ", ".join(attributes.to_text(each) for each in internal.attributes) or "nothing"
 
 
 def selectors(child: ChildSa) -> str:

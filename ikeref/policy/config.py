@@ -11,18 +11,20 @@ import ipaddress
 import tomllib
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cryptography import x509
 
-from ikeref.policy import identities, proposals, selectors
+from ikeref.policy import attributes, identities, pools, proposals, selectors
 from ikeref.policy.connections import ChildConfig, Configuration, Connection, Mode, Settings
 from ikeref.policy.credentials import OwnCredential, PeerCredential, PrivateKey, Secret, TrustAnchors
 from ikeref.policy.identities import Identity
 from ikeref.policy.keyfiles import read_certificates, read_key
-from ikeref.registry import IdType, ProtocolId
-from ikeref.wire import Proposal, TrafficSelector
+from ikeref.policy.pools import Pool
+from ikeref.registry import CfgAttribute, IdType, IpcompTransform, ProtocolId
+from ikeref.wire import CfgAttr, Proposal, TrafficSelector
 
 __all__ = ["ChildConfig", "ConfigError", "Configuration", "Connection", "Mode", "Settings", "load"]
 
@@ -53,8 +55,10 @@ def load(source: str | Path, *, base: Path = Path()) -> Configuration:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("", f"this is no TOML: {error}") from None
     settings = _settings(root.table("settings"))
+    kept = root.table("pools")
+    known = {name: _pool(name, kept.table(name)) for name in kept.values}
     found = root.table("connections")
-    connections = tuple(_connection(name, found.table(name), base) for name in found.values)
+    connections = tuple(_connection(name, found.table(name), base, known) for name in found.values)
     if not connections:
         raise ConfigError("connections", "no connection is configured; write a table such as [connections.home]")
     found.finish()
@@ -178,7 +182,53 @@ def _settings(table: _Table) -> Settings:
 # --- Connections ----------------------------------------------------------------------------------------------------
 
 
-def _connection(name: str, table: _Table, base: Path) -> Connection:
+def _pool(name: str, table: _Table) -> Pool:
+    """Internal addresses, and what else peers are told (Sections 2.19, 3.15.1)."""
+    ranges = _each(table, "addresses", pools.range_of)
+    if not ranges:
+        raise table.fail("addresses", "is missing; write networks or ranges of addresses to give out")
+    told: list[CfgAttr] = []
+    for word in ("netmask", "dns", "nbns", "dhcp"):
+        told += _each(table, word, partial(attributes.server, word))
+    if len([each for each in told if each.type == CfgAttribute.INTERNAL_IP4_NETMASK]) > 1:
+        raise table.fail("netmask", "is one only")  # 7296-3.15.1-13
+    told += _each(table, "subnets", attributes.subnet)
+    table.finish()
+    return Pool(name, ranges, tuple(told))
+
+
+def _pools_of(table: _Table, known: dict[str, Pool]) -> tuple[Pool, ...]:
+    names = table.texts("pools")
+    for name in names:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else f"write a table [pools.{name}]"
+            raise table.fail("pools", f"there is no pool {name!r}; {there}")
+    return tuple(known[name] for name in names)
+
+
+def _request(table: _Table) -> tuple[CfgAttr, ...]:
+    words = table.texts("request")
+    try:
+        return attributes.request(words) if words else ()
+    except ValueError as error:
+        raise table.fail("request", str(error)) from None
+
+
+def _version(text: str) -> str:
+    if not all(" " <= each <= "~" for each in text):
+        raise ValueError("must be printable ASCII (Section 3.15.1)")  # 7296-3.15.1-24
+    return text
+
+
+def _each(table: _Table, key: str, reader: Callable[[str], T]) -> tuple[T, ...]:
+    """Texts turned into values."""
+    try:
+        return tuple(reader(text) for text in table.texts(key))
+    except ValueError as error:
+        raise table.fail(key, str(error)) from None
+
+
+def _connection(name: str, table: _Table, base: Path, known: dict[str, Pool]) -> Connection:
     local_address = table.read("local_address", _address)
     remote_address = table.read("remote_address", _address)
     if local_address and remote_address and (":" in local_address) != (":" in remote_address):
@@ -202,7 +252,13 @@ def _connection(name: str, table: _Table, base: Path) -> Connection:
         childless=table.flag("childless", False),
         initial_contact=table.flag("initial_contact", False),
         force_encapsulation=table.flag("force_encapsulation", False),
+        request=_request(table),
+        pools=_pools_of(table, known),
+        configuration_required=table.flag("configuration_required", False),
+        application_version=table.read("application_version", _version) or "",
     )
+    if connection.configuration_required and not connection.pools:
+        raise table.fail("configuration_required", "needs pools: without, nobody could ever get a Child SA")
     if not connection.children and not connection.childless:
         raise table.fail(
             "children", f"no Child SA is configured; write [{table.at('children')}.net], or childless = true"
@@ -227,9 +283,20 @@ def _child(name: str, table: _Table) -> ChildConfig:
         remote_ts=_selectors(table, "remote_ts"),
         mode=modes[mode],
         start=table.flag("start", True),
+        single_pair=table.flag("single_pair", False),
+        non_first_fragments=table.flag("non_first_fragments", False),
+        tfc_padding=table.flag("tfc_padding", True),
+        ipcomp=_each(table, "ipcomp", _compression),
     )
     table.finish()
     return child
+
+
+def _compression(text: str) -> int:
+    known = {each.name.lower(): int(each) for each in IpcompTransform if each is not IpcompTransform.OUI}
+    if text.lower() not in known:
+        raise ValueError(f"{text!r} is none of {', '.join(known)}")
+    return known[text.lower()]
 
 
 def _proposals(table: _Table, key: str, protocol: int) -> tuple[Proposal, ...]:

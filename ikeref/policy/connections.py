@@ -10,8 +10,9 @@ from typing import Literal
 
 from ikeref.policy.credentials import OwnCredential, PeerCredential
 from ikeref.policy.identities import Identity
+from ikeref.policy.pools import Pool
 from ikeref.policy.proposals import DEFAULT_ESP, DEFAULT_IKE
-from ikeref.wire import Proposal, TrafficSelector
+from ikeref.wire import CfgAttr, Proposal, TrafficSelector
 
 Mode = Literal["tunnel", "transport"]
 
@@ -32,6 +33,19 @@ class ChildConfig:
     only where this says so (Section 1.3.1)."""
     start: bool = True
     """Whether connecting creates it; else only a command, or the peer, does."""
+    single_pair: bool = False
+    """Whether each pair of addresses is to have a Child SA of its own: else SINGLE_PAIR_REQUIRED (Section 2.9)."""
+    non_first_fragments: bool = False
+    """Offer and accept that fragments without ports go by this Child SA too (Section 1.3.1)."""
+    tfc_padding: bool = True
+    """Whether we take padding against traffic analysis; else the peer is told (Section 1.3.1)."""
+    ipcomp: tuple[int, ...] = ()
+    """Compression algorithms to offer and accept, the preferred first (Section 2.22)."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing of the optional is asked for."""
+        return not self.non_first_fragments and self.tfc_padding and not self.ipcomp
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,14 @@ class Connection:
     """Say INITIAL_CONTACT where this end has no other IKE SA with the peer, which then forgets those that it still has.
 
     Not for credentials that are used from several places at once (7296-2.4-05)."""
+    request: tuple[CfgAttr, ...] = ()
+    """What we ask the peer for in IKE_AUTH by a CFG_REQUEST; with an address in it, one is needed (Section 2.19)."""
+    pools: tuple[Pool, ...] = ()
+    """What peers get internal addresses from, in order of preference; none: we give out none."""
+    configuration_required: bool = False
+    """Whether a peer without internal address gets no Child SA, but FAILED_CP_REQUIRED (Section 2.19)."""
+    application_version: str = ""
+    """What an authenticated peer that asks for our version is told; empty: nothing (Section 2.20)."""
     force_encapsulation: bool = False
     """Pretend a NAT, so that ESP goes in UDP (Section 2.23)."""
 

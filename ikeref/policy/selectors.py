@@ -24,6 +24,7 @@ __all__ = [
     "is_known",
     "is_within",
     "narrow",
+    "narrow_to_pair",
     "to_text",
     "with_address",
 ]
@@ -53,6 +54,21 @@ def narrow(offered: tuple[TrafficSelector, ...], mine: tuple[TrafficSelector, ..
                 if len(found) == _MOST:
                     return tuple(found)
     return tuple(found)
+
+
+def narrow_to_pair(
+    offered: tuple[TrafficSelector, ...], mine: tuple[TrafficSelector, ...]
+) -> tuple[TrafficSelector, ...]:
+    """As `narrow`, but to one address: that of the first selector, which the packet told, or the only one there is.
+
+    Empty where nothing is acceptable, or it can't be told which address is meant (7296-2.9-15, 7296-2.9-17).
+    """
+    found = narrow(offered[:1], mine)
+    if not has_single_address(found):
+        everything = narrow(offered, mine)
+        return everything if has_single_address(everything) else ()
+    address = found[0]._replace(ip_protocol=0, start_port=0, end_port=65535)
+    return narrow(offered, narrow((address,), mine))
 
 
 def _is_covered(selector: TrafficSelector, by: list[TrafficSelector]) -> bool:

@@ -4,11 +4,14 @@
 `ikeref.endpoint` keeps many sessions.
 """
 
+from ikeref.policy.attributes import Internal
 from ikeref.sa.environment import Environment
 from ikeref.sa.initial import initiate, replay, respond
+from ikeref.sa.options import Ipcomp, Options
 from ikeref.sa.outputs import (
     Audit,
     Closed,
+    Configured,
     Established,
     Failed,
     InitialContact,
@@ -20,11 +23,13 @@ from ikeref.sa.outputs import (
     Replayed,
     Step,
     Transmit,
+    Unconfigured,
 )
 from ikeref.sa.step import Datagram, Input, Tick, abandon, step
 from ikeref.sa.timers import deadline
 from ikeref.sa.values import (
     AnnounceWindow,
+    AskConfiguration,
     CheckLiveness,
     ChildSa,
     ChildState,
@@ -42,12 +47,14 @@ from ikeref.sa.values import (
 
 __all__ = [
     "AnnounceWindow",
+    "AskConfiguration",
     "Audit",
     "CheckLiveness",
     "ChildSa",
     "ChildState",
     "Closed",
     "Command",
+    "Configured",
     "CreateChild",
     "Datagram",
     "DeleteChild",
@@ -59,7 +66,10 @@ __all__ = [
     "InitialContact",
     "Input",
     "Install",
+    "Internal",
+    "Ipcomp",
     "NewKeys",
+    "Options",
     "Output",
     "Path",
     "Phase",
@@ -72,6 +82,7 @@ __all__ = [
     "Step",
     "Tick",
     "Transmit",
+    "Unconfigured",
     "abandon",
     "deadline",
     "initiate",

@@ -123,10 +123,10 @@ def start(turn: Turn, ike: IkeSa) -> None:
     if connection.remote_id is not None:
         identity = (*identity, IDr(connection.remote_id.id_type, connection.remote_id.data))
     config = _first_child(connection, handshake)
-    intent, offer = child.first_offer(turn, ike, config)
     try:
+        intent, offer = child.first_offer(turn, ike, config)
         proof = _prove(turn, ike, handshake)
-    except AuthenticationFailed as failure:
+    except RemoteProtocolError as failure:
         turn.close(ike, failure.reason)
         return
     payloads = (

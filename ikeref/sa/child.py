@@ -1,22 +1,29 @@
 """Child SAs: created by IKE_AUTH and CREATE_CHILD_SA, and rekeyed (Sections 1.2, 1.3.1, 1.3.3, 2.8, 2.9, 2.17)."""
 
-from typing import NamedTuple
-
-from ikeref.crypto import ChildSuite, schedule
+from ikeref.crypto import schedule
 from ikeref.errors import (
     InvalidKePayload,
     InvalidSyntax,
     NoAdditionalSas,
-    NoProposalChosen,
     RemoteProtocolError,
     TemporaryFailure,
     TsUnacceptable,
 )
-from ikeref.policy import addresses, choice, selectors
+from ikeref.policy import choice, selectors
 from ikeref.policy.connections import ChildConfig
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import collisions
+from ikeref.sa import collisions, configuration, options
 from ikeref.sa.compose import first_error, maybe, notification, one
+from ikeref.sa.negotiation import (
+    Agreed,
+    Selectors,
+    decide,
+    lacks_address,
+    offered_selectors,
+    own_selectors,
+    verify_answer,
+)
+from ikeref.sa.options import NO_OPTIONS
 from ikeref.sa.outputs import Failed
 from ikeref.sa.retry import try_again
 from ikeref.sa.turn import Turn
@@ -33,28 +40,10 @@ from ikeref.sa.values import (
     Phase,
     RekeyChild,
 )
-from ikeref.wire import KE, SA, Message, N, Nonce, Payload, Proposal, TrafficSelector, TSi, TSr
+from ikeref.wire import KE, SA, Message, N, Nonce, Payload, Proposal, TSi, TSr
 
 _TRANSPORT = N(NotifyType.USE_TRANSPORT_MODE)
-Selectors = tuple[TrafficSelector, ...]
-
-
-class Agreed(NamedTuple):
-    """What both ends agreed on for a Child SA."""
-
-    suite: ChildSuite
-    tsi: Selectors
-    tsr: Selectors
-    transport: bool
-    spi: bytes
-    """The peer's."""
-
-
-def own_selectors(config: ChildConfig, ike: IkeSa) -> tuple[Selectors, Selectors]:
-    """Policy's selectors of our traffic and of the peer's; where it has none, the ends' own addresses (Section 2.9)."""
-    local = config.local_ts or (addresses.host(ike.path.local[0]),)
-    remote = config.remote_ts or (addresses.host(ike.path.remote[0]),)
-    return local, remote
+_MORE = N(NotifyType.ADDITIONAL_TS_POSSIBLE)
 
 
 def _offer(proposals: tuple[Proposal, ...], spi: bytes) -> tuple[Proposal, ...]:
@@ -68,20 +57,29 @@ def _offer(proposals: tuple[Proposal, ...], spi: bytes) -> tuple[Proposal, ...]:
 
 
 def first_offer(turn: Turn, ike: IkeSa, config: ChildConfig | None) -> tuple[Authentication, tuple[Payload, ...]]:
-    """What IKE_AUTH asks for besides authentication."""
+    """What IKE_AUTH asks for besides authentication. Raises TsUnacceptable where policy lets nothing be asked for."""
     if config is None:
         return Authentication(None, b"", ()), ()
+    packet = ike.handshake.packet if ike.handshake is not None else ()
+    local, remote = offered_selectors(turn, ike, config, packet)
     spi = turn.env.new_spi(4)
-    local, remote = own_selectors(config, ike)
     proposals = _offer(choice.without_ke(config.proposals), spi)
     transport = (_TRANSPORT,) if config.mode == "transport" else ()
-    return Authentication(config, spi, proposals), (*transport, SA(proposals), TSi(local), TSr(remote))
+    return Authentication(config, spi, proposals), (
+        *configuration.request(turn.connection),
+        *transport,
+        *options.ask(config, spi),
+        SA(proposals),
+        TSi(local),
+        TSr(remote),
+    )
 
 
 def first_accept(turn: Turn, ike: IkeSa, handshake: Handshake, payloads: tuple[Payload, ...]) -> tuple[Payload, ...]:
     """Answer what IKE_AUTH asks for. Raises RemoteProtocolError where the Child SA is refused."""
-    config, agreed, chosen = _decide(turn, ike, payloads, with_ke=False)
-    return _create(turn, ike, config, agreed, chosen, handshake.ni, handshake.nr, b"")
+    configured = configuration.answer(turn, payloads)
+    config, agreed, chosen = decide(turn, ike, payloads, with_ke=False)
+    return (*configured, *_create(turn, ike, config, payloads, agreed, chosen, handshake.ni, handshake.nr, b""))
 
 
 def first_answer(
@@ -90,86 +88,30 @@ def first_answer(
     """Process the answer to what IKE_AUTH asked for. A failure leaves the IKE SA (7296-1-06, 7296-2.21.2-10)."""
     config = intent.child
     assert config is not None
-    local, remote = own_selectors(config, ike)
     try:
         if maybe(payloads, SA, "1.2") is None:
             error = first_error(payloads)
             reason = "no Child SA in the answer" if error is None else name(NotifyType, error.type)
             turn.outputs.append(Failed(f"Child SA {config.name}", reason))
+            if error is not None and error.type == NotifyType.SINGLE_PAIR_REQUIRED:
+                # IKE_AUTH is over: another attempt is an exchange of its own.
+                try_again(turn, ike, CreateChild(config.name, packet=handshake.packet), intent.proposals, error)
             return
-        agreed = _verify_answer(config.mode == "transport", intent.proposals, local, remote, payloads)
+        configuration.receive(turn, payloads)
+        local, remote = offered_selectors(turn, ike, config, handshake.packet)
+        agreed = verify_answer(
+            ike, config, intent.spi_in, config.mode == "transport", intent.proposals, local, remote, payloads
+        )
     except RemoteProtocolError as failure:
         _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)
         return
+    _hint(turn, payloads)
     _establish(turn, ike, config, intent.spi_in, agreed, handshake.ni, handshake.nr, b"")
 
 
-# Negotiation
-
-
-def _decide(
-    turn: Turn, ike: IkeSa, payloads: tuple[Payload, ...], *, with_ke: bool, old: ChildSa | None = None
-) -> tuple[ChildConfig, Agreed, Proposal]:
-    """The responder's decision: which policy, which suite, which traffic.
-
-    Sections 2.7, 2.9 and 2.9.2: what replaces a Child SA must not be narrower (7296-2.9.2-04)."""
-    # Parse
-    offer = one(payloads, SA, "1.3.1").proposals
-    tsi = one(payloads, TSi, "1.3.1").selectors
-    tsr = one(payloads, TSr, "1.3.1").selectors
-    asks_transport = notification(payloads, NotifyType.USE_TRANSPORT_MODE) is not None
-    # Check
-    reachable = False
-    for config in turn.connection.children:
-        if old is not None and config.name != old.name:
-            continue
-        local, remote = own_selectors(config, ike)
-        narrowed_i, narrowed_r = selectors.narrow(tsi, remote), selectors.narrow(tsr, local)
-        if not narrowed_i or not narrowed_r:
-            continue
-        if old is not None and not (
-            selectors.is_within(old.remote_ts, narrowed_i) and selectors.is_within(old.local_ts, narrowed_r)
-        ):
-            raise TsUnacceptable("the selectors of a rekey are narrower than those in use", section="2.9.2", field="TS")
-        reachable = True
-        acceptable = config.proposals if with_ke else choice.without_ke(config.proposals)
-        chosen = choice.choose(offer, acceptable)
-        if chosen is not None:
-            chosen_spi = _peer_spi(offer, chosen)
-            if len(chosen_spi) != 4:
-                raise InvalidSyntax("the SPI of a Child SA has 4 octets", section="3.3.1", field="SA.Proposal.SPI")
-            transport = asks_transport and config.mode == "transport"
-            suite = choice.child_suite_of(chosen)
-            return config, Agreed(suite, narrowed_i, narrowed_r, transport, chosen_spi), chosen
-    if not reachable:
-        raise TsUnacceptable("no traffic selectors are acceptable", section="2.9", field="TS")
-    raise NoProposalChosen("no proposal for a Child SA is acceptable", section="2.7", field="SA")
-
-
-def _peer_spi(offer: tuple[Proposal, ...], chosen: Proposal) -> bytes:
-    for proposal in offer:
-        if proposal.number == chosen.number and proposal.protocol_id == chosen.protocol_id:
-            return proposal.spi
-    return b""
-
-
-def _verify_answer(
-    asked: bool, offer: tuple[Proposal, ...], local: Selectors, remote: Selectors, payloads: tuple[Payload, ...]
-) -> Agreed:
-    """The initiator's check of an answer, transport mode `asked` for or not (Sections 1.3.1, 2.7, 2.9, 3.3.6).
-
-    Raises RemoteProtocolError.
-    """
-    chosen = choice.verify_choice(offer, one(payloads, SA, "1.3.1").proposals)
-    tsi = one(payloads, TSi, "1.3.1").selectors
-    tsr = one(payloads, TSr, "1.3.1").selectors
-    if not tsi or not tsr or not selectors.is_within(tsi, local) or not selectors.is_within(tsr, remote):
-        raise TsUnacceptable("the answer has traffic that was not offered", section="2.9", field="TS")
-    transport = notification(payloads, NotifyType.USE_TRANSPORT_MODE) is not None
-    if transport != asked:
-        mode = "transport" if transport else "tunnel"
-        raise NoProposalChosen(f"{mode} mode is not acceptable", section="1.3.1", field="N(USE_TRANSPORT_MODE)")
-    return Agreed(choice.child_suite_of(chosen), tsi, tsr, transport, chosen.spi)
+def _hint(turn: Turn, payloads: tuple[Payload, ...]) -> None:
+    if notification(payloads, NotifyType.ADDITIONAL_TS_POSSIBLE) is not None:
+        turn.audit("the peer would accept more of this traffic, in another Child SA (Section 2.9)")
 
 
 def _refuse_answer(
@@ -216,6 +158,8 @@ def _made(
         agreed.transport,
         replaces=replaces,
         rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
+        options=agreed.options,
+        original=agreed.original,
     )
 
 
@@ -223,6 +167,7 @@ def _create(
     turn: Turn,
     ike: IkeSa,
     config: ChildConfig,
+    payloads: tuple[Payload, ...],
     agreed: Agreed,
     chosen: Proposal,
     ni: bytes,
@@ -236,10 +181,14 @@ def _create(
     the peer deletes the old SA, which tells that it has the new one (7296-2.8-22, 7296-2.8-23).
     """
     spi = turn.env.new_spi(4)
+    granted, said = options.grant(config, spi, payloads)
+    if granted != NO_OPTIONS:
+        agreed = agreed._replace(options=granted)
     made = _made(turn, ike, config, spi, agreed, False, ni, nr, g_ir, replaces)
     turn.install(made, ike.path, outbound=not replaces)
     transport = (_TRANSPORT,) if agreed.transport else ()
-    return (*transport, SA((chosen._replace(spi=spi),)), TSi(agreed.tsi), TSr(agreed.tsr))
+    more = (_MORE,) if agreed.more else ()
+    return (*transport, *more, *said, SA((chosen._replace(spi=spi),)), TSi(agreed.tsi), TSr(agreed.tsr))
 
 
 def _establish(
@@ -280,11 +229,11 @@ def start(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild) -> None:
     if config is None:
         turn.outputs.append(Failed(f"Child SA {config_name}", "no such Child SA is configured"))
         return
-    local, remote = own_selectors(config, ike)
-    if old is not None:
-        # The same as in use, or more (7296-2.9.2-03).
-        local = local if selectors.is_within(old.local_ts, local) else old.local_ts
-        remote = remote if selectors.is_within(old.remote_ts, remote) else old.remote_ts
+    try:
+        local, remote = _selectors_to_offer(turn, ike, config, command, old)
+    except TsUnacceptable as failure:
+        turn.outputs.append(Failed(f"Child SA {config_name}", failure.reason))
+        return
     spi, nonce = turn.env.new_spi(4), turn.env.random(turn.env.settings.nonce_octets)
     proposals = _offer(config.proposals, spi)
     groups = choice.groups_of(proposals)
@@ -300,9 +249,33 @@ def start(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild) -> None:
         turn.put_child(old._replace(state=ChildState.REKEYING))
     transport = old.transport if old is not None else config.mode == "transport"  # A rekey keeps it (7296-2.8-08).
     mode = (_TRANSPORT,) if transport else ()
-    payloads = (*rekey, *mode, SA(proposals), Nonce(nonce), *key_exchange, TSi(local), TSr(remote))
+    asked = options.ask(config, spi)
+    payloads = (*rekey, *mode, *asked, SA(proposals), Nonce(nonce), *key_exchange, TSi(local), TSr(remote))
     intent = ChildRequest(command, config, spi, nonce, proposals, group, private, local, remote, transport)
     turn.request(ike, ExchangeType.CREATE_CHILD_SA, payloads, intent)
+
+
+def _selectors_to_offer(
+    turn: Turn, ike: IkeSa, config: ChildConfig, command: CreateChild | RekeyChild, old: ChildSa | None
+) -> tuple[Selectors, Selectors]:
+    """What CREATE_CHILD_SA offers. Raises TsUnacceptable where policy lets nothing be offered.
+
+    A rekey offers the same as in use, or more (7296-2.9.2-03), and no packet's selectors (7296-2.9.2-05). One of a
+    single pair of addresses stays that: its policy may have made others beside it.
+    """
+    if isinstance(command, CreateChild) and command.packet:
+        return offered_selectors(turn, ike, config, command.packet, alone=command.alone)
+    if old is None:
+        if lacks_address(turn, config):
+            raise TsUnacceptable("we have no internal address yet", section="2.19")
+        return offered_selectors(turn, ike, config)
+    if selectors.has_single_address(old.local_ts) and selectors.has_single_address(old.remote_ts):
+        return old.local_ts, old.remote_ts
+    local, remote = own_selectors(turn, config, ike)
+    return (
+        local if selectors.is_within(old.local_ts, local) else old.local_ts,
+        remote if selectors.is_within(old.remote_ts, remote) else old.remote_ts,
+    )
 
 
 def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequest) -> None:
@@ -319,7 +292,9 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
         nonce = one(payloads, Nonce, "1.3.1").data
         key_exchange = maybe(payloads, KE, "1.3.1")
         # Check
-        agreed = _verify_answer(intent.transport, intent.proposals, intent.tsi, intent.tsr, payloads)
+        agreed = verify_answer(
+            ike, intent.config, intent.spi_in, intent.transport, intent.proposals, intent.tsi, intent.tsr, payloads
+        )
         if isinstance(intent.command, RekeyChild) and old is not None:
             wide = selectors.is_within(old.local_ts, agreed.tsi) and selectors.is_within(old.remote_ts, agreed.tsr)
             if not wide:
@@ -335,6 +310,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
         _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure)
         return
     # State
+    _hint(turn, payloads)
     replaces = intent.command.spi_in if isinstance(intent.command, RekeyChild) else b""
     made = _establish(
         turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces, intent.condemned
@@ -415,7 +391,8 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     limit = turn.env.settings.child_limit
     if rekey is None and limit and len(turn.children) >= limit:
         raise NoAdditionalSas(f"an IKE SA has at most {limit} Child SAs here", section="1.3")
-    config, agreed, chosen = _decide(turn, ike, payloads, with_ke=True, old=old)
+    configured = configuration.answer(turn, payloads)
+    config, agreed, chosen = decide(turn, ike, payloads, with_ke=True, old=old)
     # Derive
     g_ir = b""
     reply_ke: tuple[Payload, ...] = ()
@@ -429,7 +406,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     own = turn.env.random(turn.env.settings.nonce_octets)
     # State
     replaces = old.spi_in if old is not None else b""
-    reply = _create(turn, ike, config, agreed, chosen, nonce, own, g_ir, replaces)
+    reply = (*configured, *_create(turn, ike, config, payloads, agreed, chosen, nonce, own, g_ir, replaces))
     if old is not None:
         _note_rekey(turn, ike, old, agreed.spi, (nonce, own))
     # Reply

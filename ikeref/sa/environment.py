@@ -7,11 +7,20 @@ from typing import NamedTuple
 from ikeref.crypto import Provider
 from ikeref.policy.connections import Connection, Settings
 from ikeref.policy.identities import Identity
+from ikeref.policy.pools import Lease, LeaseOf, LeasesTo
 from ikeref.sa.values import Path
 
 
 def _nobody(_local: Identity, _peer: Identity) -> bool:
     return False
+
+
+def _no_lease(_address: bytes) -> Lease | None:
+    return None
+
+
+def _no_leases(_identity: Identity) -> tuple[bytes, ...]:
+    return ()
 
 
 class Environment(NamedTuple):
@@ -29,6 +38,11 @@ class Environment(NamedTuple):
     """The date, with its time zone: certificates expire (Section 2.15)."""
     knows: Callable[[Identity, Identity], bool] = _nobody
     """Whether an IKE SA between these identities, ours and the peer's, is up at this end (Section 2.4)."""
+
+    lease_of: LeaseOf = _no_lease
+    """Who holds an internal address of our pools, or held it last (Section 2.19)."""
+    leases_to: LeasesTo = _no_leases
+    """The internal addresses that an identity holds, or held last."""
 
     def lifetime(self, now: float, seconds: float) -> float:
         """When to rekey what is made now and may live so long: up to a tenth earlier (7296-2.8.1-01). 0: never."""

@@ -1,12 +1,13 @@
 """INFORMATIONAL in both roles: Delete, liveness, notifications (Sections 1.4, 1.4.1, 2.4, 2.21, 2.25)."""
 
-from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import rekey
+from ikeref.registry import CfgType, ExchangeType, NotifyType, ProtocolId, name
+from ikeref.sa import configuration, rekey
 from ikeref.sa.authentication import Reply, is_report
 from ikeref.sa.compose import window_size
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
     AnnounceWindow,
+    AskConfiguration,
     CheckLiveness,
     ChildRequest,
     ChildSa,
@@ -15,10 +16,11 @@ from ikeref.sa.values import (
     DeleteIke,
     IkeSa,
     Informational,
+    Notice,
     Phase,
     Report,
 )
-from ikeref.wire import D, Message, N
+from ikeref.wire import CP, D, Message, N
 
 _FIRST_AFTER_AUTH = 2
 """Message ID of the original initiator's first request after IKE_AUTH without EAP (Section 2.2)."""
@@ -26,7 +28,7 @@ _FIRST_AFTER_AUTH = 2
 # Initiator
 
 
-def start(turn: Turn, ike: IkeSa, command: DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow) -> None:
+def start(turn: Turn, ike: IkeSa, command: Notice) -> None:
     """Send INFORMATIONAL."""
     match command:
         case DeleteChild():
@@ -47,6 +49,9 @@ def start(turn: Turn, ike: IkeSa, command: DeleteChild | DeleteIke | CheckLivene
             size = turn.env.settings.window_size
             ike = ike._replace(window=max(ike.window, size))
             turn.request(ike, ExchangeType.INFORMATIONAL, window_size(size), Informational(command))
+        case AskConfiguration(attributes=attributes):
+            asked = CP(CfgType.REQUEST, attributes or turn.connection.request)
+            turn.request(ike, ExchangeType.INFORMATIONAL, (asked,), Informational(command))
 
 
 def _start_delete(turn: Turn, ike: IkeSa, command: DeleteChild) -> None:
@@ -66,8 +71,8 @@ def _meant(turn: Turn, spi_in: bytes) -> ChildSa | None:
     return child if child is not None and child.state is not ChildState.DELETING else None
 
 
-def receive_response(turn: Turn, ike: IkeSa, intent: Informational) -> None:
-    """Process the answer (Sections 1.4.1, 2.21.3)."""
+def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Informational) -> None:
+    """Process the answer (Sections 1.4.1, 2.19, 2.21.3)."""
     match intent.command:
         case DeleteChild(spi_in=spi_in):
             child = turn.child(spi_in)
@@ -78,6 +83,8 @@ def receive_response(turn: Turn, ike: IkeSa, intent: Informational) -> None:
             turn.close(ike, "deleted by this end")
         case Report(notify=notify):
             turn.close(ike, f"authentication of the responder failed: {name(NotifyType, notify)}")
+        case AskConfiguration():
+            configuration.receive_response(turn, message.payloads)
         case CheckLiveness() | AnnounceWindow():
             pass
 
@@ -111,7 +118,8 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     for payload in payloads:
         if type(payload) is N:
             turn.audit(f"the peer says {name(NotifyType, payload.type)}")
-    return Reply(tuple(D(protocol, 4, tuple(spis)) for protocol, spis in closed.items()))
+    configured = configuration.respond(turn, payloads)
+    return Reply((*configured, *[D(protocol, 4, tuple(spis)) for protocol, spis in closed.items()]))
 
 
 def _condemn(turn: Turn, ike_spi: bytes, spi: bytes) -> None:

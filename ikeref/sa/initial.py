@@ -13,7 +13,19 @@ from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Received, Step
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import Answer, Handshake, IkeSa, Initial, Path, Phase, Session
-from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, KE, NO_SPI, SA, Message, N, Nonce, Payload, Proposal
+from ikeref.wire import (
+    FLAG_INITIATOR,
+    FLAG_RESPONSE,
+    KE,
+    NO_SPI,
+    SA,
+    Message,
+    N,
+    Nonce,
+    Payload,
+    Proposal,
+    TrafficSelector,
+)
 
 _ANNOUNCED = N(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big") for h in sorted(auth.HASHES)))
 """What we verify signatures with (RFC 7427 section 4, RFC 8420)."""
@@ -22,12 +34,18 @@ _ANNOUNCED = N(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(h.to_bytes(2, "big
 # Initiator
 
 
-def initiate(connection: Connection, path: Path, now: float, env: Environment) -> Step:
-    """Begin an IKE SA: a session that has sent IKE_SA_INIT (Section 1.2)."""
+def initiate(
+    connection: Connection, path: Path, now: float, env: Environment, packet: tuple[TrafficSelector, ...] = ()
+) -> Step:
+    """Begin an IKE SA: a session that has sent IKE_SA_INIT (Section 1.2).
+
+    `packet`: source and destination, one address each, of the one that asks for the first Child SA (Section 2.9).
+    """
     turn = Turn(Session(connection, ()), now, env)
     rekey_at = env.lifetime(now, env.settings.rekey_ike_seconds)
     ike = IkeSa(Phase.INIT_SENT, True, env.new_spi(8), NO_SPI, path, rekey_at=rekey_at, heard=now)
-    _send(turn, ike, Handshake(env.random(env.settings.nonce_octets)), choice.groups_of(connection.ike_proposals)[0])
+    handshake = Handshake(env.random(env.settings.nonce_octets), packet=packet)
+    _send(turn, ike, handshake, choice.groups_of(connection.ike_proposals)[0])
     return turn.finish()
 
 

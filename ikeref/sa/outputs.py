@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ikeref.crypto import IkeKeys, Suite
+from ikeref.policy.attributes import Internal
 from ikeref.policy.identities import Identity
 from ikeref.sa.values import ChildSa, Path, Session
 from ikeref.wire import Message
@@ -68,6 +69,18 @@ class Established(NamedTuple):
     """Our SPI of the IKE SA that it replaces; empty for a first one."""
 
 
+class Configured(NamedTuple):
+    """A CFG_REPLY came or went: internal addresses and more, for this end or its peer (Sections 2.19, 3.15)."""
+
+    internal: Internal
+
+
+class Unconfigured(NamedTuple):
+    """Internal addresses are given back: their IKE SA has ended (7296-2.19-02)."""
+
+    internal: Internal
+
+
 class InitialContact(NamedTuple):
     """The peer, authenticated, says that it has no other IKE SA with us: what is left here is stale (7296-2.4-04)."""
 
@@ -98,7 +111,19 @@ class Audit(NamedTuple):
 
 
 Output = (
-    Transmit | Received | Replayed | NewKeys | Install | Remove | Established | InitialContact | Closed | Failed | Audit
+    Transmit
+    | Received
+    | Replayed
+    | NewKeys
+    | Install
+    | Remove
+    | Established
+    | Configured
+    | Unconfigured
+    | InitialContact
+    | Closed
+    | Failed
+    | Audit
 )
 
 

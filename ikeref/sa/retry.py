@@ -10,7 +10,7 @@ from ikeref.wire import N, Proposal
 def try_again(
     turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild | RekeyIke, offer: tuple[Proposal, ...], error: N
 ) -> None:
-    """Another attempt where the error asks for one: later, or at once with another key exchange group.
+    """Another attempt where the error asks for one: later, or at once with another group or a single pair of addresses.
 
     After too many times TEMPORARY_FAILURE the ends are out of step, and the IKE SA is closed (7296-2.25-06). The group
     of INVALID_KE_PAYLOAD must have been offered; a new exchange follows, with new nonce and message ID (7296-1.3-11).
@@ -24,3 +24,11 @@ def try_again(
         group = int.from_bytes(error.data, "big") if len(error.data) == 2 else 0
         if not command.group and group in choice.groups_of(offer):
             turn.enqueue_first(ike, command._replace(group=group))
+    elif error.type == NotifyType.SINGLE_PAIR_REQUIRED:
+        _ask_for_one_pair(turn, ike, command)
+
+
+def _ask_for_one_pair(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild | RekeyIke) -> None:
+    """Only the traffic that is needed now, where a packet told it (7296-2.9-16)."""
+    if isinstance(command, CreateChild) and command.packet and not command.alone:
+        turn.enqueue_first(ike, command._replace(alone=True))

@@ -18,6 +18,7 @@ from ikeref.sa.outputs import Failed, Received, Step
 from ikeref.sa.turn import Turn, waits
 from ikeref.sa.values import (
     AnnounceWindow,
+    AskConfiguration,
     Authentication,
     CheckLiveness,
     ChildRequest,
@@ -246,7 +247,7 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
         case IkeRequest() as intent:
             rekey.receive_response(turn, ike, message, intent)
         case Informational() as intent:
-            informational.receive_response(turn, ike, intent)
+            informational.receive_response(turn, ike, message, intent)
         case Initial():
             raise Dropped("IKE_SA_INIT is not answered under protection", section="1.2")
         case _:
@@ -290,6 +291,9 @@ def _command(turn: Turn, command: Command) -> None:
             sa = turn.child(spi)
             if sa is None or sa.state is ChildState.DELETING:
                 raise LocalProtocolError(f"no Child SA to delete has the inbound SPI {spi.hex()}", section="1.4.1")
+        case AskConfiguration(attributes=attributes):
+            if not attributes and not turn.connection.request:
+                raise LocalProtocolError("the connection says nothing to ask for", section="2.19")
         case RekeyIke() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow():
             pass
         case _:
@@ -354,7 +358,7 @@ def _start(turn: Turn, ike: IkeSa, command: Command) -> None:
                 child.start(turn, ike, command)
             case RekeyIke():
                 rekey.start(turn, ike, command)
-            case DeleteChild() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow():
+            case DeleteChild() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow() | AskConfiguration():
                 informational.start(turn, ike, command)
             case _:
                 assert_never(command)

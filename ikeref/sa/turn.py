@@ -12,7 +12,7 @@ from ikeref.policy.identities import Identity
 from ikeref.registry import Encr, ExchangeType
 from ikeref.sa import window
 from ikeref.sa.environment import Environment
-from ikeref.sa.outputs import Audit, Closed, Install, NewKeys, Output, Remove, Replayed, Step, Transmit
+from ikeref.sa.outputs import Audit, Closed, Install, NewKeys, Output, Remove, Replayed, Step, Transmit, Unconfigured
 from ikeref.sa.values import (
     Answer,
     ChildSa,
@@ -36,12 +36,12 @@ from ikeref.wire.header import new
 class Turn:
     """One step in the making."""
 
-    __slots__ = ("children", "connection", "env", "ikes", "now", "outputs", "peer", "retries")
+    __slots__ = ("children", "connection", "env", "ikes", "internal", "now", "outputs", "peer", "retries")
 
     def __init__(self, session: Session, now: float, env: Environment) -> None:
         self.env = env
         self.now = now
-        self.connection, self.ikes, self.children, self.peer, self.retries = session
+        self.connection, self.ikes, self.children, self.peer, self.retries, self.internal = session
         self.outputs: list[Output] = []
 
     def finish(self) -> Step:
@@ -50,11 +50,11 @@ class Turn:
 
     def session(self) -> Session:
         """The session as it is now."""
-        return new(Session, (self.connection, self.ikes, self.children, self.peer, self.retries))
+        return new(Session, (self.connection, self.ikes, self.children, self.peer, self.retries, self.internal))
 
     def restore(self, session: Session, outputs: int) -> None:
         """Back to a session, and to so many outputs: a request that failed has changed nothing."""
-        self.connection, self.ikes, self.children, self.peer, self.retries = session
+        self.connection, self.ikes, self.children, self.peer, self.retries, self.internal = session
         del self.outputs[outputs:]
 
     # IKE SAs
@@ -100,6 +100,9 @@ class Turn:
         for child in self.children:
             self._shut(child)
         self.retries = ()
+        if self.internal is not None:
+            self.outputs.append(Unconfigured(self.internal))
+            self.internal = None
 
     # Child SAs
 

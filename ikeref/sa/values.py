@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from ikeref.crypto import ChildKeys, ChildSuite, IkeKeys, Suite
 from ikeref.crypto.envelope import Fragment
+from ikeref.policy.attributes import Internal
 from ikeref.policy.connections import ChildConfig, Connection
 from ikeref.policy.identities import Identity
-from ikeref.wire import Message, Proposal, TrafficSelector
+from ikeref.sa.options import NO_OPTIONS, Options
+from ikeref.wire import CfgAttr, Message, Proposal, TrafficSelector
 
 Address = tuple[str, int]
 """Numeric IPv4 or IPv6 address and UDP port."""
@@ -90,6 +92,10 @@ class ChildSa(NamedTuple):
     """Lost the comparison of nonces; whoever created it deletes it (Section 2.8.1)."""
     rekey_at: float = 0.0
     """When its age asks for a successor (Section 2.8); 0: never."""
+    options: Options = NO_OPTIONS
+    original: tuple[bytes, ...] = ()
+    """Transport mode through a NAT: the addresses of TSi and TSr as they were received (Section 2.23.1), with which
+    checksums are mended. Empty where nothing was substituted."""
 
     @property
     def protocol_id(self) -> int:
@@ -125,6 +131,10 @@ class CreateChild(NamedTuple):
     attempt: int = 0
     group: int = 0
     """Key exchange group that the peer asked for by INVALID_KE_PAYLOAD; 0: our first choice."""
+    packet: tuple[TrafficSelector, ...] = ()
+    """Source and destination of the packet that asked for it, one address each (Section 2.9); empty: none did."""
+    alone: bool = False
+    """Ask for the traffic of the packet only: the peer wants a Child SA for each pair of addresses (Section 2.9)."""
 
 
 class RekeyChild(NamedTuple):
@@ -168,7 +178,17 @@ class AnnounceWindow(NamedTuple):
     """Tell the peer how many requests we take at once on this IKE SA (Section 2.3)."""
 
 
-Command = CreateChild | RekeyChild | RekeyIke | DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow
+class AskConfiguration(NamedTuple):
+    """Ask the peer, in an exchange of its own, for configuration (Sections 2.19, 2.20, 3.15.4)."""
+
+    attributes: tuple[CfgAttr, ...] = ()
+    """Empty: what the connection asks for in IKE_AUTH."""
+
+
+Notice = DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow | AskConfiguration
+"""What is done by INFORMATIONAL."""
+
+Command = CreateChild | RekeyChild | RekeyIke | Notice
 
 
 # What an unanswered request was sent for, with all that is needed to process its response.
@@ -219,9 +239,9 @@ class IkeRequest(NamedTuple):
 
 
 class Informational(NamedTuple):
-    """INFORMATIONAL: a Delete, a liveness check, a report or the size of our window."""
+    """INFORMATIONAL: a Delete, a liveness check, a report, the size of our window or a question."""
 
-    command: DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow
+    command: Notice
 
 
 Intent = Initial | Authentication | ChildRequest | IkeRequest | Informational
@@ -281,6 +301,8 @@ class Handshake(NamedTuple):
     """The peer supports an IKE SA without Child SA (RFC 6023)."""
     expires: float = 0.0
     """Responder: when the half-open IKE SA is discarded (Section 2.4)."""
+    packet: tuple[TrafficSelector, ...] = ()
+    """Initiator: source and destination of the packet that asked for the first Child SA (Section 2.9)."""
 
 
 class IkeSa(NamedTuple):
@@ -390,6 +412,8 @@ class Session(NamedTuple):
     peer: Identity | None = None
     """What the peer proved to be; None before it did."""
     retries: tuple[Retry, ...] = ()
+    internal: Internal | None = None
+    """Internal addresses, ours or the peer's; they outlive a rekey of the IKE SA (7296-3.15.1-12)."""
 
     @property
     def current(self) -> IkeSa | None:

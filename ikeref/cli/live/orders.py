@@ -3,7 +3,9 @@
 from difflib import get_close_matches
 from typing import Final, NamedTuple
 
+from ikeref.registry import CfgAttribute
 from ikeref.sa import (
+    AskConfiguration,
     CheckLiveness,
     ChildSa,
     ChildState,
@@ -15,6 +17,7 @@ from ikeref.sa import (
     RekeyIke,
     Session,
 )
+from ikeref.wire import CfgAttr
 
 
 class OrderError(ValueError):
@@ -37,6 +40,8 @@ WORDS: Final = (
     Word("rekey-ike", "", "replace the IKE SA; its Child SAs move"),
     Word("delete-child", "[SPI|NAME]", "close a Child SA"),
     Word("delete-ike", "", "close the IKE SA and all its Child SAs"),
+    Word("version", "", "ask the peer which software it is (Section 2.20)"),
+    Word("configure", "", "ask the peer for the internal addresses that the configuration wants (Section 2.19)"),
     Word("liveness", "", "ask whether the peer is alive"),
     Word("wait", "SECONDS", "do nothing for a while"),
     Word("help", "", "show this"),
@@ -107,6 +112,10 @@ def command_of(order: Order, session: Session) -> Command:
             return DeleteIke()
         case "liveness":
             return CheckLiveness()
+        case "version":
+            return AskConfiguration((CfgAttr(CfgAttribute.APPLICATION_VERSION),))
+        case "configure":
+            return AskConfiguration()
         case _:
             raise OrderError(f"{order.word} is nothing that one asks of an IKE SA")
 

@@ -9,12 +9,13 @@ from rich.text import Text
 
 from ikeref.cli import words
 from ikeref.net.transport import Arrived, Event, Sent
-from ikeref.policy import identities
+from ikeref.policy import attributes, identities
 from ikeref.registry import PayloadType
 from ikeref.sa import (
     Audit,
     ChildSa,
     Closed,
+    Configured,
     Established,
     Failed,
     IkeSa,
@@ -27,6 +28,7 @@ from ikeref.sa import (
     Replayed,
     Session,
     Transmit,
+    Unconfigured,
 )
 from ikeref.wire import peek
 
@@ -89,7 +91,7 @@ class Teller:
                 return text.append(f"  {words.notation(message, protected=protected)}")
             case Sent() | Received() | Arrived() | NewKeys():
                 return None
-            case Established() | Closed() | Install() | Remove():
+            case Established() | Closed() | Install() | Remove() | Configured() | Unconfigured():
                 return Text(words.effect(event), style="green" if isinstance(event, Established) else "magenta")
             case Failed():
                 return Text(words.effect(event), style="bold red")
@@ -110,6 +112,9 @@ class Teller:
                     continue
                 shown = True
                 self._console.print(Text(f"{number}: {_ike_text(session, ike)}", style="bold"), soft_wrap=True)
+                if session.internal is not None and ike is session.current:
+                    whose = "we have" if session.internal.ours else "the peer has"
+                    self._console.print(Text(f"   {whose} {words.configuration(session.internal)}"), soft_wrap=True)
                 for child in session.children if ike is session.current else ():
                     self._console.print(Text(f"   {_child_text(child)}"), soft_wrap=True)
         if not shown:
@@ -174,6 +179,10 @@ def _values(event: Event) -> dict[str, Any] | None:
         case Established(spi_i=spi_i, spi_r=spi_r, peer=peer, succeeds=succeeds):
             values = {"event": "established", "spi_i": spi_i.hex(), "spi_r": spi_r.hex()}
             return {**values, "peer": identities.to_text(peer), "succeeds": succeeds.hex() or None}
+        case Configured(internal=internal) | Unconfigured(internal=internal):
+            kind = "configured" if isinstance(event, Configured) else "unconfigured"
+            told = [attributes.to_text(each) for each in internal.attributes]
+            return {"event": kind, "ours": internal.ours, "attributes": told}
         case InitialContact(peer=peer):
             return {"event": "initial contact", "peer": identities.to_text(peer)}
         case Closed(spi_i=spi_i, spi_r=spi_r, reason=reason):

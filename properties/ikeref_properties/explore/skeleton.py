@@ -30,12 +30,12 @@ from ikeref.sa.values import ChildRequest, Crossing, Exchange, IkeRequest, Infor
 from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, TrafficSelector, TSi, TSr, payload_name
 
 COVERED = {
-    Session: "ikes children retries connection* peer*",
+    Session: "ikes children retries connection* peer* internal*",
     IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answers handshake queue redundant "
     "succeeded expires path* sealed* fragmentation* partial* nat_local* nat_remote* window* peer_window* heard* sent* "
     "rekey_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
-    "redundant rekey_at*",
+    "redundant rekey_at* options* original*",
     ChildRequest: "command config spi_in nonce proposals* group private tsi tsr transport* crossing condemned",
     IkeRequest: "command spi nonce proposals* group private crossing",
     Informational: "command",

@@ -291,9 +291,9 @@ def _reuse_the_nonce(patch: Patch) -> None:
 def _forget_deletes_of_its_own(patch: Patch) -> None:
     receive = informational.receive_response
 
-    def mutant(turn: Turn, ike: IkeSa, intent: Informational) -> None:
+    def mutant(turn: Turn, ike: IkeSa, message: Message, intent: Informational) -> None:
         if type(intent.command).__name__ != "DeleteChild":
-            receive(turn, ike, intent)
+            receive(turn, ike, message, intent)
 
     patch(informational, "receive_response", mutant)
 

@@ -163,7 +163,7 @@ def home(*lines: str, without: str = "") -> str:
         ("[settings]\nretransmit_base = 0.5" + MINIMAL, "settings.retransmit_base", "must be from 1 to 10, not 0.5"),
         ("[settings]\nnonce_octets = 8" + MINIMAL, "settings.nonce_octets", "must be from 16 to 256"),
         (home("qsk = 1"), "connections.home.qsk", "did you mean psk"),
-        (home("zzz = 1"), "connections.home.zzz", "known are childless, children"),
+        (home("zzz = 1"), "connections.home.zzz", "known are application_version, childless"),
         (home(without="psk"), "connections.home.local_auth", "is missing; write psk"),
         (home("local_auth = {psk = 'x'}"), "connections.home.local_auth", "psk already says"),
         (home("psk = ''", without="psk"), "connections.home.psk", "must be a text in quotes, and not empty"),
