@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ikeref_properties.adapter.implementation import Address, Ask, ChildView, Command, Implementation, Unsupported, View
+from ikeref_properties.adapter import Address, Ask, ChildView, Command, Implementation, Unsupported, View
 
 from tests.adapter.minimal import Minimal
 

@@ -1,9 +1,7 @@
 """What a team writes to guard its own implementation: a campaign of some seconds in its own pytest run."""
 
 from hypothesis.stateful import run_state_machine_as_test
-from ikeref_properties.adapter import report
-from ikeref_properties.adapter.campaign import walk
-from ikeref_properties.adapter.implementation import Implementation
+from ikeref_properties.adapter import Implementation, conforms
 from ikeref_properties.adapter.stateful import BOUNDED, machine_for
 
 from tests.adapter.minimal import Minimal
@@ -15,8 +13,7 @@ def ours(seed: int) -> Implementation:
 
 
 def test_ours_conforms() -> None:
-    result = walk(ours, count=100)
-    assert not result.failures, report.text(result.failures[0])
+    conforms(ours, runs=100)
 
 
 def test_ours_conforms_whatever_hypothesis_thinks_of() -> None:

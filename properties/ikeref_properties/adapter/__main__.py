@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     if result.failures:
         return 1
     if not result.established:
-        print("no IKE SA came about: does the implementation match ikeref's policy?", file=sys.stderr)
+        print("", report.fruitless(result), sep="\n")
     return 3 if result.limits or not result.established else 0
 
 

@@ -97,6 +97,8 @@ class Result:
     unsupported: set[Ask] = field(default_factory=set)
     limits: Counter[str] = field(default_factory=Counter)
     """Why something was not judged."""
+    fruitless: "Match | None" = None
+    """The first run without a disturbance in which no IKE SA came about."""
 
 
 class Match:
@@ -324,6 +326,8 @@ def _count(result: Result, match: Match) -> None:
     judge = match.judge
     result.runs += 1
     result.established += match.established
+    if result.fruitless is None and match.start is Start.QUIET and not match.established:
+        result.fruitless = match
     result.judged += judge.judged
     result.rows.update(judge.rows)
     result.unsupported |= match.arena.unsupported

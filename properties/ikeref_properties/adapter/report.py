@@ -1,12 +1,14 @@
 """A failure for people: what does not hold, the run as a ladder, a capture to look at with other tools."""
 
 import json
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from ikeref import wire
 from ikeref.net.capture import Capture
+from ikeref.policy import identities, proposals
 from ikeref.registry import Encr, ExchangeType, Integ, name
 from ikeref.wire import Message
 from ikeref_properties.adapter.arena import Arena, Flight, Probe, Step
@@ -19,12 +21,13 @@ from ikeref_properties.network import A, B
 
 _WIDTH: Final = 100
 _MARGIN: Final = 6
+_FRAMES: Final = 3
 _INNER: Final = _WIDTH - _MARGIN - 2
 
 
 def text(failure: Failure) -> str:
     """What does not hold, where it stands in the RFC, and how it came to it."""
-    lines = [str(failure.error), ""]
+    lines = [str(failure.error), *_raised(failure.error), ""]
     if isinstance(failure.error, Violation):
         finding = failure.error.finding
         if finding.requirements:
@@ -38,6 +41,35 @@ def text(failure: Failure) -> str:
         f"  seed {failure.seed}, and then:",
     ]
     lines += [f"    {each}" for each in schedule.text(failure.schedule).splitlines() or ["nothing"]]
+    return "\n".join(lines)
+
+
+def _raised(error: AssertionError) -> Iterator[str]:
+    """Where the implementation raised an exception, the innermost last."""
+    cause = error.__cause__
+    if cause is None:
+        return
+    for frame in traceback.extract_tb(cause.__traceback__)[-_FRAMES:]:
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
+
+
+def fruitless(result: Result) -> str:
+    """Why no IKE SA came about, as far as one can see; empty if one did."""
+    match = result.fruitless
+    if result.established or match is None or match.watcher is None:
+        return ""
+    policy = match.setup.policy
+    ours, theirs = (f"{address}:{port}" for address, port in match.setup.addresses)
+    suites = ", ".join(proposals.format(each) for each in policy.ike_proposals)
+    remote = identities.to_text(policy.remote_id) if policy.remote_id is not None else "anybody"
+    lines = [
+        "no IKE SA came about, not even where nothing was lost. This is how far the first life came:",
+        "",
+        *ladder(match.arena, match.watcher),
+        "",
+        f"  ikeref is {identities.to_text(policy.local_id)} at {ours}; it wants {remote} at {theirs},",
+        f"  with {suites}",
+    ]
     return "\n".join(lines)
 
 
