@@ -363,7 +363,7 @@ def apply(state: Endpoint, row: Row, view: View, heirs: list[str], new_child: st
     after = after.with_ike(_ike_set(ike, "ike", values, view.announced))
     for scope, name in (("ike_mine", ike.mine), ("ike_theirs", ike.theirs)):
         if scope in touched:
-            after = after.with_ike(_ike_set(after.ike(name), scope, values, view.announced))
+            after = after.with_ike(_ike_set(after.ike(name), scope, values, max(ike.window, ike.peer_window)))
     return after
 
 

@@ -1,19 +1,19 @@
-"""Two ends with messages in between, as they are: Message IDs, loss, duplication, reordering; nothing abstracted.
+"""Two ends with messages in between, as they are: Message IDs, windows, loss, duplication, reordering.
 
-This composition is the plain one against which `system` is tested. A message once sent stays in the network: it may be
-delivered now, later, again, or never. Each end has a number of commands to spend; within that bound every state is
-visited.
+Nothing is abstracted. This composition is the plain one against which `system` is tested, and the one that has windows
+of any size. A message once sent stays in the network: it may be delivered now, later, again, or never. Each end has a
+number of commands to spend; within that bound every state is visited.
+
+This is what may happen and what must not; `worlds` visits the states.
 """
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord, View, apply, scopes
 from ikeref_model.events import Asked, Kind, Outcome, Position
-from ikeref_model.rows import Row
+from ikeref_model.rows import LIVE, Row
 from ikeref_model.state import FACTS, Child, Ike
-from ikeref_model.tables import ROWS
 from ikeref_model.terms import holds
 
 KINDS = (Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.DELETE_CHILD, Kind.REKEY_IKE, Kind.DELETE_IKE)
@@ -29,6 +29,8 @@ class Message(NamedTuple):
     kind: Kind
     child: str
     outcome: str
+    window: int = 0
+    """What SET_WINDOW_SIZE in it says; 0 if there is none."""
 
     @property
     def new(self) -> str:
@@ -37,146 +39,159 @@ class Message(NamedTuple):
         return f"{self.sa}.{'AB'[asker]}{self.number}" if self.kind in NEW else ""
 
 
-class World(NamedTuple):
-    """Two ends, all messages ever sent, the commands that each end may still give."""
-
-    ends: tuple[Endpoint, Endpoint]
-    sent: frozenset[Message]
-    left: tuple[int, int]
-
-
 class Action(NamedTuple):
     """Something that happens."""
 
     end: int
     row: str
-    message: Message | None
+    message: Message
 
     def text(self) -> str:
-        """One line."""
-        return f"{'AB'[self.end]} {self.row}"
+        """One line: `A child.delete.send i.A0 DELETE_CHILD c`."""
+        asker = self.message.sender if not self.message.outcome else 1 - self.message.sender
+        about = f" {self.message.child}" if self.message.child else ""
+        return f"{'AB'[self.end]} {self.row} {self.message.sa}.{'AB'[asker]}{self.message.number}{about}"
 
 
-class Found(NamedTuple):
-    """What the search found: numbers, and the schedule to the first quiescent state in which Child SAs are not in
-    pairs, with that state."""
+class Bound(NamedTuple):
+    """What a search is about."""
 
-    states: int
-    transitions: int
-    rows: frozenset[str]
-    violation: tuple[Action, ...]
-    last: World | None = None
+    left: tuple[int, int]
+    """Commands of either end. What an end sends because it is due is no command."""
+    kinds: tuple[Kind, ...] = KINDS
+    """A LIVENESS request is sent only to announce a window size."""
+    children: tuple[str, ...] = ("c",)
+    """Child SAs at the start."""
+    window: int = 1
+    """What either end has announced at the start."""
+    announces: int = 0
+    """What LIVENESS requests announce."""
+    lowest: Mapping[str, int] | int = 0
+    """The end whose exchange has the lowest nonce, if the rekeys of that SA cross: of each by name, or of all."""
+    forget: bool = True
+    """Whether a message that can have no effect any more is left out of the state: fewer states, the same runs."""
 
 
-def start(left: tuple[int, int]) -> World:
-    """One IKE SA and one Child SA, established at both ends."""
-    end = Endpoint(
-        (IkeRecord("i", state=Ike.ESTABLISHED, verified=True),),
-        (ChildRecord("c", Child.OPEN, True, True, homes=frozenset(("i",))),),
-    )
-    return World((end, end), frozenset(), left)
+def start(bound: Bound) -> Endpoint:
+    """One IKE SA and its Child SAs, established, at either end."""
+    ike = IkeRecord("i", state=Ike.ESTABLISHED, verified=True, window=bound.window, peer_window=bound.window)
+    children = tuple(ChildRecord(each, Child.OPEN, True, True, homes=frozenset(("i",))) for each in bound.children)
+    return Endpoint((ike,), children)
 
 
-class _Search:
-    def __init__(self, rows: tuple[Row, ...], lowest: int, kinds: tuple[Kind, ...]) -> None:
-        self.rows = [row for row in rows if not row.variant]
-        self.lowest = lowest
-        self.kinds = kinds
+class Did(NamedTuple):
+    """What an end does in one step."""
 
-    def next(self, world: World) -> Iterator[tuple[Action, World]]:
-        for end in (0, 1):
-            yield from self.commands(world, end)
-        for message in sorted(world.sent):
-            if message.outcome:
-                yield from self.response(world, message)
-            else:
-                yield from self.request(world, message)
+    action: Action
+    after: Endpoint
+    sent: Message | None
+    spends: bool
 
-    def fits(self, state: Endpoint, row: Row, sa: str, child: str, end: int) -> "_Fit | None":
+
+class Rules:
+    """What an end may do, worked out from the rows."""
+
+    def __init__(self, rows: tuple[Row, ...], bound: Bound, *, variants: bool = False) -> None:
+        kept = [(row, row.condition()) for row in rows if variants or not row.variant]
+        self.bound = bound
+        self.sends = {
+            due: [each for each in kept if each[0].on.what == "send" and each[0].name.endswith(".due") is due]
+            for due in (False, True)
+        }
+        self.requests = {
+            kind: [each for each in kept if each[0].on.position is Position.FRESH and kind in each[0].on.kinds]
+            for kind in Kind
+        }
+        self.responses = {
+            (kind, str(outcome)): [
+                each
+                for each in kept
+                if each[0].on.what == "response" and kind in each[0].on.kinds and outcome in each[0].on.outcomes
+            ]
+            for kind in Kind
+            for outcome in Outcome
+        }
+        self.sizes = {what: [each for each in kept if each[0].on.what == what] for what in ("announce", "announced")}
+
+    def view(self, state: Endpoint, sa: str, child: str, end: int, number: int | None = None) -> View:
+        """How the rows see an end: nothing is malformed; the nonces are as the bound says."""
         facts = {each.name: bool(each.initial) for each in FACTS}
-        facts["lowest_is_mine"] = end == self.lowest
-        view = scopes(state, sa, child, facts)
-        return _Fit(view) if holds(row.condition(), view.read, view.children()) else None
+        lowest = self.bound.lowest
+        facts["lowest_is_mine"] = end == (lowest if isinstance(lowest, int) else lowest.get(child or sa, 0))
+        return scopes(state, sa, child, facts, number=number)
 
-    def commands(self, world: World, end: int) -> Iterator[tuple[Action, World]]:
-        state = world.ends[end]
-        for row in self.rows:
-            if row.on.what != "send":
-                continue
-            due = row.name.endswith(".due")
-            if not due and not world.left[end]:
-                continue
-            for kind in sorted(row.on.kinds & set(self.kinds)):
+    def commands(self, state: Endpoint, end: int, due: bool) -> Iterator[Did]:
+        """The requests that an end may send on command, or because they are due."""
+        for row, condition in self.sends[due]:
+            for kind in sorted(row.on.kinds if due else row.on.kinds & set(self.bound.kinds)):
                 for ike in state.ikes:
-                    number = ike.sent
-                    name = f"{ike.name}.{'AB'[end]}{number}"
-                    children = {
-                        Kind.CREATE_CHILD: (name,),
-                        Kind.REKEY_CHILD: tuple(each.name for each in state.children),
-                        Kind.DELETE_CHILD: tuple(each.name for each in state.children),
-                    }.get(kind, ("",))
-                    for child in children:
-                        fit = self.fits(state, row, ike.name, child, end)
-                        if fit:
-                            after = apply(state, row, fit.view, [], "")
-                            after = after.asked(ike.name, Asked(kind, (child,) if child else ()))
-                            message = Message(end, ike.name, number, kind, child, "")
-                            left = world.left if due else _spend(world.left, end)
-                            yield (
-                                Action(end, row.name, message),
-                                World(_with(world.ends, end, after), world.sent | {message}, left),
-                            )
+                    for child in _subjects(kind, state, f"{ike.name}.{'AB'[end]}{ike.sent}"):
+                        view = self.view(state, ike.name, child, end)
+                        if not holds(condition, view.read, view.children()):
+                            continue
+                        after = apply(state, row, view, [], "").asked(ike.name, Asked(kind, (child,) if child else ()))
+                        size = self.bound.announces if kind is Kind.LIVENESS else 0
+                        message = Message(end, ike.name, ike.sent, kind, child, "", size)
+                        after = self.announcement(after, "announce", ike.name, size)
+                        yield Did(Action(end, row.name, message), after, message, not due)
 
-    def request(self, world: World, message: Message) -> Iterator[tuple[Action, World]]:
+    def request(self, state: Endpoint, message: Message) -> Iterator[Did]:
+        """What an end may do on a request. On a replay only the response is repeated, and that is in the network."""
         end = 1 - message.sender
-        state = world.ends[end]
         if not state.position_fits(message.sa, Position.FRESH, message.number, message.kind):
-            return  # a replay: only the response is repeated, and that is in the network already
-        for row in self.rows:
-            if row.on.what != "request" or message.kind not in row.on.kinds or row.on.position is not Position.FRESH:
+            return
+        state = self.announcement(state, "announced", message.sa, message.window)
+        view = self.view(state, message.sa, message.child, end)
+        for row, condition in self.requests[message.kind]:
+            if not holds(condition, view.read, view.children()):
                 continue
-            fit = self.fits(state, row, message.sa, message.child, end)
-            if not fit:
-                continue
-            if message.kind is Kind.REKEY_CHILD:
-                fit = _Fit(fit.view._replace(state=_name_theirs(state, message)))
-            after = apply(fit.view.state, row, fit.view, [message.new], message.new)
+            named = view._replace(state=_name_theirs(state, row, message))
+            after = apply(named.state, row, named, [message.new], message.new)
             after = after.counted(message.sa, True, message.number)
             for outcome in _outcomes(row):
-                answer = message._replace(sender=end, outcome=outcome)
-                yield (
-                    Action(end, f"{row.name}: {outcome}", answer),
-                    World(_with(world.ends, end, after), world.sent | {answer}, world.left),
-                )
+                answer = message._replace(sender=end, outcome=outcome, window=0)
+                yield Did(Action(end, f"{row.name}: {outcome}", answer), after, answer, False)
 
-    def response(self, world: World, message: Message) -> Iterator[tuple[Action, World]]:
+    def response(self, state: Endpoint, message: Message) -> Iterator[Did]:
+        """What an end does on a response: nothing if its request is not outstanding."""
         end = 1 - message.sender
-        state = world.ends[end]
         if state.ike(message.sa).answered_by(message.kind, message.number) is None:
-            return  # unexpected: changes nothing
-        for row in self.rows:
-            if row.on.what != "response" or message.kind not in row.on.kinds:
-                continue
-            if message.outcome not in row.on.outcomes:
-                continue
-            if message.kind is Kind.REKEY_CHILD:
-                record = state.child(message.child)
-                state = state.with_child(record._replace(mine=message.new))
-            fit = self.fits(state, row, message.sa, message.child, end)
-            if fit:
-                after = apply(state, row, fit.view._replace(number=message.number), [message.new], message.new)
+            return
+        if message.kind is Kind.REKEY_CHILD:
+            state = state.with_child(state.child(message.child)._replace(mine=message.new))
+        view = self.view(state, message.sa, message.child, end, message.number)
+        for row, condition in self.responses[message.kind, message.outcome]:
+            if holds(condition, view.read, view.children()):
+                after = apply(state, row, view, [message.new], message.new)
                 if message.kind in (Kind.CREATE_CHILD, Kind.REKEY_CHILD):
                     after = after.without_denied(message.sa)
-                yield Action(end, row.name, message), world._replace(ends=_with(world.ends, end, after))
+                yield Did(Action(end, row.name, message), after, None, False)
+
+    def announcement(self, state: Endpoint, what: str, sa: str, size: int) -> Endpoint:
+        """The state after SET_WINDOW_SIZE was sent, or has arrived."""
+        if not size:
+            return state
+        ike = state.ike(sa)
+        view = self.view(state, sa, "", 0)._replace(announced=size)
+        view.facts["larger"] = size > (ike.window if what == "announce" else ike.peer_window)
+        row = next(row for row, condition in self.sizes[what] if holds(condition, view.read, view.children()))
+        return apply(state, row, view, [], "")
 
 
-class _Fit(NamedTuple):
-    view: "View"
+def _subjects(kind: Kind, state: Endpoint, new: str) -> tuple[str, ...]:
+    match kind:
+        case Kind.CREATE_CHILD:
+            return (new,)
+        case Kind.REKEY_CHILD | Kind.DELETE_CHILD:
+            return tuple(each.name for each in state.children)
+        case _:
+            return ("",)
 
 
-def _name_theirs(state: Endpoint, message: Message) -> Endpoint:
-    record = state.child(message.child)
-    return state if record.state == Child.ABSENT else state.with_child(record._replace(theirs=message.new))
+def _name_theirs(state: Endpoint, row: Row, message: Message) -> Endpoint:
+    if message.kind is not Kind.REKEY_CHILD or not any(each.variable == "child_theirs.state" for each in row.effects()):
+        return state
+    return state.with_child(state.child(message.child)._replace(theirs=message.new))
 
 
 def _outcomes(row: Row) -> tuple[str, ...]:
@@ -186,70 +201,39 @@ def _outcomes(row: Row) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _with(ends: tuple[Endpoint, Endpoint], end: int, state: Endpoint) -> tuple[Endpoint, Endpoint]:
-    return (state, ends[1]) if end == 0 else (ends[0], state)
+def quiescent(state: Endpoint) -> bool:
+    """At this end nothing is outstanding, nothing due."""
+    return not any(each.outstanding or each.due for each in state.ikes) and not any(each.due for each in state.children)
 
 
-def _spend(left: tuple[int, int], end: int) -> tuple[int, int]:
-    return (left[0] - 1, left[1]) if end == 0 else (left[0], left[1] - 1)
-
-
-def quiescent(world: World) -> bool:
-    """Nothing outstanding, nothing due."""
-    return all(not each.outstanding and not each.due for state in world.ends for each in state.ikes) and not any(
-        each.due for state in world.ends for each in state.children
-    )
-
-
-def agreed(world: World) -> bool:
-    """Each Child SA has both directions at both ends or none, under the same IKE SA; both ends have the same IKE
-    SAs."""
+def agreed(one: Endpoint, two: Endpoint) -> bool:
+    """Each Child SA has both directions at both ends or none, under the same one IKE SA; both ends have the same IKE
+    SAs; nothing is left that was replaced."""
     held = [
         {
             (each.name, each.homes, each.incoming, each.outgoing)
             for each in end.children
             if each.incoming or each.outgoing
         }
-        for end in world.ends
+        for end in (one, two)
     ]
-    alive = [{each.name for each in end.ikes if each.state not in (Ike.IDLE, Ike.CLOSED)} for end in world.ends]
-    return held[0] == held[1] and alive[0] == alive[1] and all(both[2] and both[3] for both in held[0])
+    alive = [{each.name for each in end.ikes if each.state not in (Ike.IDLE, Ike.CLOSED)} for end in (one, two)]
+    left = any(each.state == Ike.REPLACED for end in (one, two) for each in end.ikes)
+    left = left or any(each.state == Child.REPLACED for end in (one, two) for each in end.children)
+    whole = all(both[2] and both[3] and len(both[1]) == 1 for both in held[0])
+    return held[0] == held[1] and alive[0] == alive[1] and whole and not left
 
 
-def search(
-    left: tuple[int, int],
-    *,
-    rows: tuple[Row, ...] = ROWS,
-    lowest: int = 0,
-    kinds: tuple[Kind, ...] = KINDS,
-    limit: int = 200_000,
-) -> Found:
-    """Every state within the bound, or the shortest schedule to a quiescent one in which the ends disagree."""
-    engine = _Search(rows, lowest, kinds)
-    first = start(left)
-    parents: dict[World, tuple[World, Action] | None] = {first: None}
-    queue = deque((first,))
-    taken: set[str] = set()
-    transitions = 0
-    while queue and len(parents) < limit:
-        world = queue.popleft()
-        for action, after in engine.next(world):
-            transitions += 1
-            taken.add(action.row.partition(":")[0])
-            if after in parents:
-                continue
-            parents[after] = (world, action)
-            if quiescent(after) and not agreed(after):
-                return Found(len(parents), transitions, frozenset(taken), _schedule(parents, after), after)
-            queue.append(after)
-    return Found(len(parents), transitions, frozenset(taken), ())
+def beyond(state: Endpoint, message: Message) -> bool:
+    """Whether a request lies beyond the window of the end that it reaches (Section 2.3)."""
+    ike = state.ike(message.sa)
+    return not message.outcome and ike.state in LIVE and message.number >= ike.seen + ike.window
 
 
-def _schedule(parents: dict[World, tuple[World, Action] | None], world: World) -> tuple[Action, ...]:
-    actions: list[Action] = []
-    parent = parents[world]
-    while parent is not None:
-        world, action = parent
-        actions.append(action)
-        parent = parents[world]
-    return tuple(reversed(actions))
+def spent(state: Endpoint, message: Message) -> bool:
+    """Whether a message can do nothing any more to the end that it reaches, now or later: it answers nothing that is
+    outstanding, it was answered, or its IKE SA is closed. (It may reach an IKE SA that is still to come.)"""
+    ike = state.ike(message.sa)
+    if message.outcome:
+        return ike.answered_by(message.kind, message.number) is None
+    return message.number < ike.seen or message.number in ike.ahead or ike.state == Ike.CLOSED

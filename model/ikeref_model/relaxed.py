@@ -10,12 +10,14 @@ from ikeref_model.collisions import GONE, REKEYING_IKE
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS, UNDECIDED
 from ikeref_model.rows import LIVE, Row, handed_over, opened, reply, request, response, row, send
-from ikeref_model.state import Child, Ike
-from ikeref_model.terms import all_of, any_of, is_, isnt
+from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.terms import all_of, any_of, is_, isnt, no
 
 REFUSE = reply(Outcome.REFUSED, Outcome.NO_ADDITIONAL_SAS)
 SHOULD = "does not follow a SHOULD"
 SILENT = "fills a silence differently"
+AT_ONCE = "has requests outstanding together that the others send one after the other (windows above 1)"
+BUSY = all_of(is_("ike.room"), isnt("ike.own", NOTHING))
 
 RELAXED: tuple[Row, ...] = (
     row(
@@ -167,5 +169,88 @@ RELAXED: tuple[Row, ...] = (
         section="1.4.1",
         level="silent",
         ids=("7296-1.4.1-03", "7296-1.4.1-15"),
+    ),
+    row(
+        "relaxed.ike_rekey.busy",
+        Ike.ESTABLISHED,
+        send(Kind.REKEY_IKE),
+        guard=all_of(BUSY, isnt("ike.due"), no(UNDECIDED)),
+        to=Ike.REKEYING,
+        set={"ike.own": Kind.REKEY_IKE},
+        variant=AT_ONCE,
+        section="2.25",
+        level="silent",
+        ids=("7296-2.3-05", "7296-2.25.1-08"),
+    ),
+    row(
+        "relaxed.ike_delete.busy",
+        Ike.ESTABLISHED,
+        send(Kind.DELETE_IKE),
+        guard=BUSY,
+        to=Ike.DELETING,
+        set={"ike.own": Kind.DELETE_IKE},
+        variant=AT_ONCE,
+        section="2.25",
+        level="silent",
+        ids=("7296-2.3-05", "7296-1.4.1-11"),
+    ),
+    row(
+        "relaxed.ike_delete.busy.due",
+        Ike.REPLACED,
+        send(Kind.DELETE_IKE),
+        guard=all_of(BUSY, is_("ike.due")),
+        to=Ike.DELETING,
+        set={"ike.own": Kind.DELETE_IKE, "ike.due": False},
+        variant=AT_ONCE,
+        section="2.25",
+        level="silent",
+        ids=("7296-2.3-05", "7296-2.8-10"),
+    ),
+    row(
+        "relaxed.create_child.ike_busy",
+        Child.ABSENT,
+        send(Kind.CREATE_CHILD),
+        guard=all_of(REKEYING_IKE, is_("ike.room")),
+        to=Child.CREATING,
+        set={"ike.own": Kind.CREATE_CHILD, "child.on_ike": True},
+        variant=AT_ONCE,
+        section="2.25",
+        level="silent",
+        ids=("7296-2.3-05", "7296-2.25.2-06"),
+    ),
+    row(
+        "relaxed.rekey_child.ike_busy",
+        Child.OPEN,
+        send(Kind.REKEY_CHILD),
+        guard=all_of(REKEYING_IKE, is_("ike.room"), is_("child.on_ike")),
+        to=Child.REKEYING,
+        set={"ike.own": Kind.REKEY_CHILD},
+        variant=AT_ONCE,
+        section="2.25",
+        level="silent",
+        ids=("7296-2.3-05", "7296-2.25.2-06"),
+    ),
+    row(
+        "relaxed.delete_child.ike_busy",
+        (Child.OPEN, Child.REPLACED),
+        send(Kind.DELETE_CHILD),
+        guard=all_of(REKEYING_IKE, is_("ike.room"), is_("child.on_ike")),
+        to=Child.DELETING,
+        set={"ike.own": Kind.DELETE_CHILD, "child.due": False},
+        variant=AT_ONCE,
+        section="2.25",
+        level="silent",
+        ids=("7296-2.3-05", "7296-2.25.2-07"),
+    ),
+    row(
+        "relaxed.liveness.ike_busy",
+        (Ike.REKEYING, Ike.CROSSED),
+        send(Kind.LIVENESS),
+        guard=is_("ike.room"),
+        set={"ike.own": Kind.LIVENESS},
+        variant=AT_ONCE,
+        section="2.3",
+        level="MAY",
+        ids=("7296-2.3-05", "7296-2.4-11"),
     ),
 )

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ikeref_model import network
+from ikeref_model import worlds
 from ikeref_model.events import Kind
 from ikeref_model.explore import Compiled, State, compile_system, explore, satisfying
+from ikeref_model.network import Bound
 from ikeref_model.rows import Row
 from ikeref_model.system import Scope, build
 from ikeref_model.tables import ROWS
@@ -97,19 +98,39 @@ def _rest_of(scope: Scope) -> Callable[[], tuple[str, str]]:
     return run
 
 
-def _plain(left: tuple[int, int], kinds: tuple[Kind, ...]) -> Callable[[], tuple[str, str]]:
+def _plain(*bounds: Bound, limit: int = 2_000_000) -> Callable[[], tuple[str, str]]:
     def run() -> tuple[str, str]:
-        states, violation = 0, ""
-        for lowest in (0, 1):
-            found = network.search(left, lowest=lowest, kinds=kinds)
+        states, why = 0, ""
+        for bound in bounds:
+            found = worlds.search_within(bound, limit=limit)
             states += found.states
-            violation = violation or "; ".join(action.text() for action in found.violation)
-        return f"{states} states", violation
+            if not found.complete:
+                why = why or f"more than {limit} states"
+            if found.why:
+                why = why or f"{found.why}: {'; '.join(action.text() for action in found.violation)}"
+        return f"{states} states", why
 
     return run
 
 
-EVERY = tuple(Kind[each] for each in ("CREATE_CHILD", "REKEY_CHILD", "DELETE_CHILD", "REKEY_IKE", "DELETE_IKE"))
+def either(bound: Bound) -> tuple[Bound, ...]:
+    """The bound with the lowest nonce at either end; where both ends are alike, one says it for both."""
+    return (bound,) if bound.left[0] == bound.left[1] else (bound, bound._replace(lowest=1))
+
+
+def mixed(bound: Bound) -> tuple[Bound, ...]:
+    """The same for two Child SAs: with the lowest nonce at one end for both of them, and at one each."""
+    whose: tuple[dict[str, int] | int, ...] = (0, {"c": 0, "d": 1})
+    if bound.left[0] != bound.left[1]:
+        whose = (*whose, 1, {"c": 1, "d": 0})
+    return tuple(bound._replace(lowest=each) for each in whose)
+
+
+REPLACING = (Kind.REKEY_CHILD, Kind.DELETE_CHILD)
+OF_CHILDREN = (Kind.CREATE_CHILD, *REPLACING)
+WIDENING = (Kind.LIVENESS, Kind.CREATE_CHILD, Kind.REKEY_IKE)
+TWO = ("c", "d")
+ARRIVALS = "every message may arrive at any later time, in any order, again, or never"
 SEARCHES: tuple[SearchOf, ...] = (
     SearchOf(
         "rest-of-child-sas",
@@ -130,14 +151,57 @@ SEARCHES: tuple[SearchOf, ...] = (
         "Two ends agree at rest, with message IDs as they are and every message kept",
         "2.1",
         "one command an end, of every kind; every message may arrive at any later time, again, or never; window 1",
-        _plain((1, 1), EVERY),
+        _plain(Bound((1, 1), forget=False), Bound((1, 1), lowest=1, forget=False)),
     ),
     SearchOf(
         "every-message-kept-twice",
         "Two ends agree at rest, with message IDs as they are and every message kept",
         "2.1",
         "two commands at one end and one at the other, about Child SAs; every message may arrive at any later time",
-        _plain((2, 1), (Kind.REKEY_CHILD, Kind.DELETE_CHILD)),
+        _plain(*either(Bound((2, 1), REPLACING, forget=False))),
+    ),
+    SearchOf(
+        "two-child-sas",
+        "Two ends with two Child SAs agree at rest",
+        "2.25.1",
+        "two commands at one end and one at the other about Child SAs, one an end of every kind; whose nonce is lowest"
+        f" of each Child SA by itself; window 1; {ARRIVALS}",
+        _plain(*mixed(Bound((2, 1), REPLACING, TWO)), *mixed(Bound((1, 1), children=TWO))),
+    ),
+    SearchOf(
+        "window-2",
+        "With windows of 2 the ends agree at rest, and no request lies beyond a window",
+        "2.3",
+        "two commands at one end and one at the other of every kind, two an end that rekey and delete Child SAs;"
+        f" one Child SA at first; {ARRIVALS}",
+        _plain(*either(Bound((2, 1), window=2)), Bound((2, 2), REPLACING, window=2)),
+    ),
+    SearchOf(
+        "window-4",
+        "With windows of 4 the ends agree at rest, and no request lies beyond a window",
+        "2.3",
+        "two commands at one end and one at the other of every kind, three and one that create, rekey and delete Child"
+        f" SAs; one Child SA at first; {ARRIVALS}",
+        _plain(*either(Bound((2, 1), window=4)), *either(Bound((3, 1), OF_CHILDREN, window=4))),
+    ),
+    SearchOf(
+        "windows-and-two-child-sas",
+        "With two Child SAs and windows of 2 and 4 the ends agree at rest, and no request lies beyond a window",
+        "2.3",
+        "two commands at one end and one at the other about Child SAs, one an end of every kind; whose nonce is lowest"
+        f" of each Child SA by itself; {ARRIVALS}",
+        _plain(
+            *(bound for size in (2, 4) for bound in mixed(Bound((2, 1), REPLACING, TWO, size))),
+            *(bound for size in (2, 4) for bound in mixed(Bound((1, 1), children=TWO, window=size))),
+        ),
+    ),
+    SearchOf(
+        "window-announced",
+        "No request lies beyond a window while window sizes are announced and IKE SAs are rekeyed",
+        "2.3",
+        "windows of 1 raised to 2, and of 2 to 4, by INFORMATIONAL requests; two commands an end: announce, create a"
+        f" Child SA, rekey the IKE SA; {ARRIVALS}",
+        _plain(Bound((2, 2), WIDENING, announces=2), Bound((2, 2), WIDENING, window=2, announces=4)),
     ),
 )
 BY_ID: dict[str, SearchOf] = {each.id: each for each in SEARCHES}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from ikeref_model import network
+from ikeref_model import network, worlds
 from ikeref_model.endpoint_state import Endpoint
 from ikeref_model.events import Kind
 from ikeref_model.explore import Schedule, explore
@@ -269,16 +269,16 @@ _OVERLAPPING: Final = (Kind.REKEY_IKE, Kind.DELETE_IKE)
 
 def plain(rows: Rows) -> Fall | None:
     """The search with every message kept, in which generations of IKE SAs overlap: two commands at one end."""
-    found: network.Found | None = None
+    found: worlds.Found | None = None
     left = (2, 1)
     lowest = 0
     for left, lowest in (((2, 1), 1), ((2, 1), 0)):
-        found = network.search(left, rows=rows, lowest=lowest, kinds=_OVERLAPPING, limit=LIMIT)
+        found = worlds.search(left, rows=rows, lowest=lowest, kinds=_OVERLAPPING, limit=LIMIT)
         if found.violation:
             break
     if found is None or not found.violation:
         return None
-    whole = network.search(left, lowest=lowest, kinds=_OVERLAPPING, limit=LIMIT)
+    whole = worlds.search(left, lowest=lowest, kinds=_OVERLAPPING, limit=LIMIT)
     held = f"it holds in each of the {whole.states:,} states within the same bounds: all were visited just now"
     return Fall(
         "Two ends agree at rest",
@@ -286,7 +286,7 @@ def plain(rows: Rows) -> Fall | None:
         f"search with every message kept: {len(found.violation)} steps, and no run with fewer; {found.states:,} states",
         tuple(_action(each) for each in found.violation),
         ("all is at rest, and the ends don't have the same SAs",),
-        tuple((end, _kept_by(state)) for end, state in zip(ENDS, found.last.ends, strict=True)) if found.last else (),
+        tuple((end, _kept_by(state)) for end, state in zip(ENDS, found.last, strict=True)) if found.last else (),
         "" if whole.violation else held,
         ENDS[lowest],
         "two ends, of which A is told two things about IKE SAs and B one; every message may arrive at any later time; "
@@ -309,8 +309,6 @@ def _kept_by(end: Endpoint) -> str:
 def _action(action: network.Action) -> Move:
     row, _, said = action.row.partition(": ")
     end, message = ENDS[action.end], action.message
-    if message is None:
-        return Move(end, "other", "", "", "", row, said)
     answered = bool(message.outcome)
     what = "send" if not answered else "request" if message.sender == action.end else "response"
     return Move(end, what, str(message.kind), message.sa, message.child, row, said or message.outcome)
