@@ -5,7 +5,7 @@ NON_FIRST_FRAGMENTS_ALSO, ESP_TFC_PADDING_NOT_SUPPORTED (Section 1.3.1) and IPCO
 
 from typing import Final, NamedTuple
 
-from ikeref.errors import InvalidSyntax, NoProposalChosen
+from ikeref.errors import NoProposalChosen
 from ikeref.policy.connections import ChildConfig
 from ikeref.registry import IpcompTransform, NotifyType, name
 from ikeref.wire import N, Payload
@@ -110,11 +110,9 @@ def _said(payloads: tuple[Payload, ...]) -> list[int]:
 
 
 def _offered(payloads: tuple[Payload, ...]) -> dict[int, int]:
-    """CPIs by transform ID. Raises InvalidSyntax."""
+    """CPIs by transform ID; a notification without both is no offer (Section 2.22)."""
     found: dict[int, int] = {}
     for payload in payloads:
-        if type(payload) is N and payload.type == NotifyType.IPCOMP_SUPPORTED:
-            if len(payload.data) < 3:
-                raise InvalidSyntax("IPCOMP_SUPPORTED has no CPI and transform", section="2.22", field="N.Data")
+        if type(payload) is N and payload.type == NotifyType.IPCOMP_SUPPORTED and len(payload.data) >= 3:
             found.setdefault(payload.data[2], int.from_bytes(payload.data[:2]))
     return found

@@ -39,12 +39,25 @@ class Connection(NamedTuple):
     child_proposals: str = "aes256gcm16-x25519"
     settings: tuple[str, ...] = ()
     """Further lines of strongSwan's section for the connection."""
+    child_settings: tuple[str, ...] = ()
+    """Further lines of strongSwan's sections for its Child SAs."""
+    sections: str = ""
+    """Further sections of swanctl.conf."""
+    toml: tuple[str, ...] = ()
+    """Further lines of ikeref's table for the connection."""
+    child_toml: tuple[str, ...] = ()
+    """Further lines of ikeref's tables for its Child SAs."""
+    tables: str = ""
+    """Further tables of ikeref's configuration."""
 
 
-def connections(link: Link, auth: str = "psk") -> tuple[Connection, Connection]:
-    """What our end is told, and what the other end is told."""
-    ours = Peer(link.ours.address, OURS, OUR_NETWORKS)
-    theirs = Peer(link.theirs.address, THEIRS, THEIR_NETWORKS)
+def connections(
+    link: Link, auth: str = "psk", networks: tuple[Mapping[str, str], Mapping[str, str]] | None = None
+) -> tuple[Connection, Connection]:
+    """What our end is told, and what the other end is told; `networks` are those of our end and of theirs."""
+    our_networks, their_networks = networks or (OUR_NETWORKS, THEIR_NETWORKS)
+    ours = Peer(link.ours.address, OURS, our_networks)
+    theirs = Peer(link.theirs.address, THEIRS, their_networks)
     return Connection(ours, theirs, auth), Connection(theirs, ours, auth)
 
 

@@ -161,6 +161,14 @@ class StrongSwan:
         found = (_ike_listing(ike) for event in listed for ike in event.values() if isinstance(ike, dict))
         return frozenset(each for each in found if each.state not in _NOT_LISTED)
 
+    def addresses(self) -> tuple[set[str], set[str]]:
+        """The internal addresses that strongSwan has, and those that its peers have of it."""
+        listed = vici.stream(self._socket, "list-sas", "list-sa")
+        ikes = [ike for event in listed for ike in event.values() if isinstance(ike, dict)]
+        return tuple(  # type: ignore[return-value]  # two of them
+            {address for ike in ikes for address in ike.get(key, [])} for key in ("local-vips", "remote-vips")
+        )
+
 
 def _ike_listing(ike: vici.Section) -> IkeListing:
     children = ike.get("child-sas", {})
@@ -184,11 +192,17 @@ def _child_listing(child: vici.Section) -> ChildListing:
         spi_in=_text(child, "spi-in"),
         spi_out=_text(child, "spi-out"),
         mode=_text(child, "mode"),
-        local_ts=frozenset(local),
-        remote_ts=frozenset(remote),
+        local_ts=frozenset(_selector(each) for each in local),
+        remote_ts=frozenset(_selector(each) for each in remote),
         suite=_suite(child),
         state=_text(child, "state"),
     )
+
+
+def _selector(text: str) -> str:
+    """strongSwan writes the prefix of single addresses too, and ranges with two dots."""
+    address, bracket, rest = text.partition("[")
+    return address.removesuffix("/32").removesuffix("/128").replace("..", "-") + bracket + rest
 
 
 def _text(section: vici.Section, key: str) -> str:
@@ -210,13 +224,14 @@ def _transform(sa: vici.Section, kind: str) -> str:
 def render(connection: Connection) -> str:
     """The connection as swanctl.conf."""
     auth = "psk" if connection.auth == "psk" else "pubkey"
+    further = "".join(f"\n        {line}" for line in connection.child_settings)
     children = "\n".join(
         f"""      {name} {{
         local_ts = {connection.local.networks[name]}
         remote_ts = {connection.remote.networks[name]}
         esp_proposals = {connection.child_proposals}
         rekey_time = 0
-        start_action = none
+        start_action = none{further}
       }}"""
         for name in connection.local.networks
     )
@@ -252,4 +267,5 @@ secrets {{
     secret = "{SECRET}"
   }}
 }}
+{connection.sections}
 """

@@ -70,7 +70,8 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
     """Starts ikeref and strongSwan with a bridge between them.
 
     `ours` and `theirs` change what each is told of the connection, `settings` are further ones of ikeref's endpoint,
-    `lines` further ones of strongswan.conf. With `secrets` strongSwan logs its keys.
+    `lines` further ones of strongswan.conf. With `secrets` strongSwan logs its keys. `networks` are the traffic
+    selectors of our end and of theirs, for each Child SA.
     """
 
     def run(
@@ -83,12 +84,13 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         tries: int = TRIES,
         loss: float = 0.0,
         secrets: bool = False,
+        networks: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
     ) -> Started:
         link = lab.Link()
         stack.callback(link.close)
         bridge = Bridge(link, loss=loss, seed=SEED)
         stack.callback(bridge.close)
-        our_connection, their_connection = connections(link, auth)
+        our_connection, their_connection = connections(link, auth, networks)
         strongswan = StrongSwan(
             strongswan_root,
             link.theirs.namespace,

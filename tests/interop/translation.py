@@ -54,6 +54,8 @@ def render(connection: Connection, settings: dict[str, float]) -> str:
     else:
         own = '{ key = "own.key", certificates = "own.pem" }'
         auth = f'local_auth = {own}\nremote_auth = {{ authorities = "authority.pem" }}'
+    lines = "\n".join(connection.toml)
+    child_lines = "\n".join(connection.child_toml)
     children = "\n".join(
         f"""
 [connections.ike.children.{name}]
@@ -61,6 +63,7 @@ local_ts = "{connection.local.networks[name]}"
 remote_ts = "{connection.remote.networks[name]}"
 esp_proposals = "{connection.child_proposals}"
 start = {"true" if name == "first" else "false"}
+{child_lines}
 """
         for name in connection.local.networks
     )
@@ -68,6 +71,7 @@ start = {"true" if name == "first" else "false"}
 [settings]
 {chr(10).join(f"{key} = {value}" for key, value in settings.items())}
 
+{connection.tables}
 [connections.ike]
 local_address = "{connection.local.address}"
 remote_address = "{connection.remote.address}"
@@ -75,6 +79,7 @@ local_id = "{connection.local.identity}"
 remote_id = "{connection.remote.identity}"
 ike_proposals = "{connection.proposals}"
 {auth}
+{lines}
 {children}
 """
 
