@@ -1,7 +1,10 @@
 """`conforms`, the line that a team writes: it fails with a text that says enough."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from ikeref_properties.adapter import Address, Implementation, conforms
@@ -9,6 +12,7 @@ from ikeref_properties.adapter import __main__ as command_line
 
 from ikeref import wire
 from tests.adapter import faults
+from tests.adapter.minimal import Minimal
 from tests.adapter.plugged import Plugged
 
 
@@ -83,3 +87,31 @@ def test_a_counterexample_is_the_text_of_the_failure(tmp_path: Path) -> None:
 def test_the_command_line_shows_how_far_the_first_life_came(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main([f"{__name__}:Silent", "--runs", "5"]) == 3
     assert "This is how far the first life came" in capsys.readouterr().out
+
+
+def test_the_test_file_of_the_page_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/adapter.md begins with a whole test file; here its `mystack` is the small implementation."""
+
+    class Stack:
+        def __init__(self, name: str, *, psk: bytes, seed: int) -> None:
+            assert (name, psk) == ("b.example", b"a secret that both ends share")
+            self.minimal = Minimal(seed)
+
+        def input(self, datagram: bytes, now: float) -> Iterable[bytes]:
+            return self.minimal.receive(datagram, ("192.0.2.1", 500), ("192.0.2.2", 500), now)
+
+        def timers(self, now: float) -> Iterable[bytes]:
+            return self.minimal.tick(now)
+
+        def next_timer(self) -> float | None:
+            return self.minimal.next_deadline()
+
+    page = (Path(__file__).parents[2] / "docs" / "adapter.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    module = ModuleType("mystack")
+    module.Stack = Stack  # type: ignore[attr-defined]  # a module made up for this test
+    monkeypatch.setitem(sys.modules, "mystack", module)
+    names: dict[str, Any] = {}
+    exec(compile(code, "adapter.md", "exec"), names)
+    names["test_mine_conforms"]()
