@@ -70,6 +70,14 @@ DIAGRAMS: tuple[Diagram, ...] = (
         Ike.ESTABLISHED,
     ),
     Diagram("child", "The Child SA at either end", "child", tuple(Child), Child.ABSENT),
+    Diagram(
+        "deletion",
+        "The Child SA at either end, as far as nobody rekeys it",
+        "child",
+        (Child.OPEN, Child.DELETING, Child.HALF_CLOSED, Child.ABSENT),
+        Child.OPEN,
+        (Child.ABSENT,),
+    ),
 )
 BY_NAME: dict[str, Diagram] = {each.name: each for each in DIAGRAMS}
 NONE_YET = {"ike": str(Ike.IDLE), "child": str(Child.ABSENT)}

@@ -156,6 +156,33 @@ def tell(story: Story) -> str:
     return "\n".join(lines)
 
 
+def sequence(story: Story) -> str:
+    """The run as a sequence diagram for Mermaid: each message where it arrives, each state that an end enters."""
+    lines = ["sequenceDiagram", "    participant A", "    participant B"]
+    before: dict[str, Value] = {}
+    for step, state in run(story):
+        row, end = BY_NAME[step.row], step.name[0]
+        other = "B" if end == "A" else "A"
+        kind, answer = ", ".join(sorted(row.on.kinds)), step.name.rpartition(": ")[2]
+        match row.on.what:
+            case "request":
+                lines.append(f"    {other}->>{end}: {kind}")
+                told = f"{row.name}<br/>answers {answer}"
+            case "response":
+                lines.append(f"    {other}-->>{end}: response to {kind}")
+                told = row.name
+            case _:
+                told = row.name
+        for child in story.scope.children:
+            name = f"{end}.child_{child}.state"
+            was = before.get(name, Child.OPEN if child == "old" else Child.ABSENT)
+            if state[name] != was:
+                told += f"<br/>{child} is {state[name]}"
+        lines.append(f"    Note over {end}: {told}")
+        before = state
+    return "\n".join(lines)
+
+
 def _has(scope: Scope, end: str, state: dict[str, Value]) -> str:
     found = []
     for ike in scope.ikes if len(scope.ikes) > 1 else ():
