@@ -48,9 +48,23 @@ class RemoteProtocolError(ProtocolError):
 
     notify: NotifyType = NotifyType.INVALID_SYNTAX
 
-    def __init__(self, reason: str, *, section: str = "", offset: int = -1, field: str = "", data: bytes = b"") -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        section: str = "",
+        offset: int = -1,
+        field: str = "",
+        data: bytes = b"",
+        detail: str = "",
+    ) -> None:
         super().__init__(reason, section=section, offset=offset, field=field)
         self.data = data
+        self.detail = detail
+        """Further lines for the person at our end, never for the wire."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n{self.detail}" if self.detail else super().__str__()
 
 
 class InvalidSyntax(RemoteProtocolError):

@@ -9,7 +9,7 @@ from ikeref.errors import (
     TemporaryFailure,
     TsUnacceptable,
 )
-from ikeref.policy import choice, selectors
+from ikeref.policy import choice, explain, selectors
 from ikeref.policy.connections import ChildConfig
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
 from ikeref.sa import collisions, configuration, options
@@ -93,6 +93,7 @@ def first_answer(
             error = first_error(payloads)
             reason = "no Child SA in the answer" if error is None else name(NotifyType, error.type)
             turn.outputs.append(Failed(f"Child SA {config.name}", reason))
+            _explain(turn, ike, error, intent.proposals, *offered_selectors(turn, ike, config, handshake.packet))
             if error is not None and error.type == NotifyType.SINGLE_PAIR_REQUIRED:
                 # IKE_AUTH is over: another attempt is an exchange of its own.
                 try_again(turn, ike, CreateChild(config.name, packet=handshake.packet), intent.proposals, error)
@@ -107,6 +108,18 @@ def first_answer(
         return
     _hint(turn, payloads)
     _establish(turn, ike, config, intent.spi_in, agreed, handshake.ni, handshake.nr, b"")
+
+
+def _explain(
+    turn: Turn, ike: IkeSa, error: N | None, proposals: tuple[Proposal, ...], tsi: Selectors, tsr: Selectors
+) -> None:
+    """Tell whoever watches what it was that the peer refused."""
+    if error is None:
+        return
+    if error.type == NotifyType.NO_PROPOSAL_CHOSEN:
+        turn.audit(explain.offer(proposals), ike.spi)
+    elif error.type in (NotifyType.TS_UNACCEPTABLE, NotifyType.SINGLE_PAIR_REQUIRED):
+        turn.audit(f"we offered: TSi {explain.texts(tsi)}, TSr {explain.texts(tsr)}", ike.spi)
 
 
 def _hint(turn: Turn, payloads: tuple[Payload, ...]) -> None:
@@ -124,6 +137,8 @@ def _refuse_answer(
 ) -> None:
     """The peer has a Child SA that we don't want: it has to be deleted (7296-1.3.1-08, 7296-2.21-03)."""
     turn.outputs.append(Failed(f"Child SA {config.name}", error.reason))
+    if error.detail:
+        turn.audit(error.detail, ike.spi)
     turn.enqueue(ike, DeleteChild(spi_in, offer[0].protocol_id))
 
 
@@ -350,6 +365,7 @@ def _failed(turn: Turn, ike: IkeSa, intent: ChildRequest, old: ChildSa | None, e
     command = intent.command
     what = f"{'rekey of ' if isinstance(command, RekeyChild) else ''}Child SA {intent.config.name}"
     turn.outputs.append(Failed(what, name(NotifyType, error.type)))
+    _explain(turn, ike, error, intent.proposals, intent.tsi, intent.tsr)
     if intent.crossing is not None or (isinstance(command, RekeyChild) and old is None):
         return  # The peer's rekey, or its delete, has done it already (7296-2.8.1-10).
     if error.type == NotifyType.CHILD_SA_NOT_FOUND and old is not None:

@@ -3,7 +3,7 @@
 from ikeref import wire
 from ikeref.crypto import IkeKeys, Suite, auth, schedule
 from ikeref.errors import Dropped, InvalidKePayload, InvalidSyntax, NoProposalChosen, RemoteProtocolError
-from ikeref.policy import choice
+from ikeref.policy import choice, explain
 from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import TrustAnchors
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
@@ -114,6 +114,8 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, datagram: bytes, 
         hint = name(NotifyType, error_notify.type)
         turn.put(ike._replace(handshake=handshake._replace(hint=hint)))
         turn.audit(f"the peer said {hint}, unauthenticated: waiting goes on (Section 2.21.1)")
+        if error_notify.type == NotifyType.NO_PROPOSAL_CHOSEN:
+            turn.audit(explain.offer(turn.connection.ike_proposals), ike.spi)
 
 
 def _again(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
@@ -276,7 +278,9 @@ def _choose(offer: SA, env: Environment, path: Path) -> tuple[Connection, Propos
         chosen = choice.choose(offer.proposals, connection.ike_proposals)
         if chosen is not None:
             return connection, chosen
-    raise NoProposalChosen("no proposal for an IKE SA is acceptable", section="2.7", field="SA")
+    acceptable = tuple(proposal for connection in env.candidates(path) for proposal in connection.ike_proposals)
+    detail = explain.suites(offer.proposals, acceptable)
+    raise NoProposalChosen("no proposal for an IKE SA is acceptable", section="2.7", field="SA", detail=detail)
 
 
 def replay(session: Session, datagram: bytes, path: Path, now: float, env: Environment) -> Step:

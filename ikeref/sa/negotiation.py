@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ikeref.crypto import ChildSuite
 from ikeref.errors import InvalidSyntax, NoProposalChosen, SinglePairRequired, TsUnacceptable
-from ikeref.policy import addresses, choice, selectors
+from ikeref.policy import addresses, choice, explain, selectors
 from ikeref.policy.connections import ChildConfig
 from ikeref.registry import NotifyType
 from ikeref.sa import configuration, options
@@ -104,7 +104,9 @@ def decide(
             more = _more(candidate, tsi, tsr, others)
         agreed = Agreed(suite, narrowed_i, narrowed_r, transport, spi, NO_OPTIONS, original, more)
         return config, agreed, chosen
-    raise NoProposalChosen("no proposal for a Child SA is acceptable", section="2.7", field="SA")
+    acceptable = tuple(each for candidate in found for each in _acceptable(candidate.config, with_ke))
+    detail = explain.suites(offer, acceptable)
+    raise NoProposalChosen("no proposal for a Child SA is acceptable", section="2.7", field="SA", detail=detail)
 
 
 def _candidates(
@@ -139,16 +141,25 @@ def _candidates(
             if narrowed is not None and narrowed[0] and narrowed[1]:
                 found.append(_Candidate(config, *narrowed, False))
     if not found:
+        detail = explain.traffic(tsi, tsr, _policies(turn, ike, policies))
         if refused:
-            raise SinglePairRequired("each pair of addresses has a Child SA of its own here", section="2.9", field="TS")
-        raise TsUnacceptable("no traffic selectors are acceptable", section="2.9", field="TS")
+            reason = "each pair of addresses has a Child SA of its own here"
+            raise SinglePairRequired(reason, section="2.9", field="TS", detail=detail)
+        raise TsUnacceptable("no traffic selectors are acceptable", section="2.9", field="TS", detail=detail)
     if old is not None and not (
         selectors.is_within(old.remote_ts, found[0].tsi) and selectors.is_within(old.local_ts, found[0].tsr)
     ):
-        raise TsUnacceptable("the selectors of a rekey are narrower than those in use", section="2.9.2", field="TS")
+        reason = "the selectors of a rekey are narrower than those in use"
+        detail = explain.traffic(tsi, tsr, [explain.Policy(f"{old.name}, in use", old.remote_ts, old.local_ts)])
+        raise TsUnacceptable(reason, section="2.9.2", field="TS", detail=detail)
     if len(found) > 1:
         found.sort(key=lambda each: not _holds_first(each, tsi, tsr))
     return found
+
+
+def _policies(turn: Turn, ike: IkeSa, configs: tuple[ChildConfig, ...]) -> list[explain.Policy]:
+    """Policy as the end that asks would have to offer it."""
+    return [explain.Policy(config.name, *own_selectors(turn, config, ike)[::-1]) for config in configs]
 
 
 def _seen(ike: IkeSa, theirs: Selectors, ours: Selectors) -> tuple[Selectors, Selectors, tuple[bytes, ...]]:
@@ -238,7 +249,10 @@ def verify_answer(
         tsr, tsi, original = _seen(ike, tsr, tsi)
         original = original[::-1]
     if not tsi or not tsr or not selectors.is_within(tsi, local) or not selectors.is_within(tsr, remote):
-        raise TsUnacceptable("the answer has traffic that was not offered", section="2.9", field="TS")
+        reason = "the answer has traffic that was not offered"
+        detail = f"answered: TSi {explain.texts(tsi)}, TSr {explain.texts(tsr)}\n"
+        detail += f"acceptable: TSi {explain.texts(local)}, TSr {explain.texts(remote)}"
+        raise TsUnacceptable(reason, section="2.9", field="TS", detail=detail)
     if transport != asked:
         mode = "transport" if transport else "tunnel"
         raise NoProposalChosen(f"{mode} mode is not acceptable", section="1.3.1", field="N(USE_TRANSPORT_MODE)")

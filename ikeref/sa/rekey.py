@@ -2,7 +2,7 @@
 
 from ikeref.crypto import Suite, schedule
 from ikeref.errors import InvalidKePayload, InvalidSyntax, NoProposalChosen, RemoteProtocolError, TemporaryFailure
-from ikeref.policy import choice
+from ikeref.policy import choice, explain
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
 from ikeref.sa import collisions
 from ikeref.sa.compose import first_error, one
@@ -81,6 +81,8 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: IkeReques
 def _failed(turn: Turn, ike: IkeSa, intent: IkeRequest, error: N) -> None:
     """A refusal changes nothing (Section 1.3); some call for another attempt (Section 2.25)."""
     turn.outputs.append(Failed("rekey of the IKE SA", name(NotifyType, error.type)))
+    if error.type == NotifyType.NO_PROPOSAL_CHOSEN:
+        turn.audit(explain.offer(intent.proposals), ike.spi)
     if intent.crossing is not None:
         _yield(turn, ike, turn.ike(intent.crossing.spi))
         return
@@ -110,7 +112,8 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     key_exchange = one(payloads, KE, "1.3.2")
     chosen = choice.choose(offer, turn.connection.ike_proposals)
     if chosen is None:
-        raise NoProposalChosen("no proposal for an IKE SA is acceptable", section="2.7", field="SA")
+        detail = explain.suites(offer, turn.connection.ike_proposals)
+        raise NoProposalChosen("no proposal for an IKE SA is acceptable", section="2.7", field="SA", detail=detail)
     spi_i = _offered_spi(offer, chosen)
     if len(spi_i) != 8 or spi_i == bytes(8):
         raise InvalidSyntax("the SPI of an IKE SA has 8 octets, not all zero", section="3.3.1", field="SA.Proposal.SPI")
