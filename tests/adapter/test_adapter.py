@@ -1,6 +1,7 @@
 """Implementations go through the adapter: ikeref itself, and one that shares no code with it; its faults are found."""
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,14 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from ikeref_properties.adapter import __main__ as command_line
 from ikeref_properties.adapter import report
-from ikeref_properties.adapter.campaign import rule_of, walk
-from ikeref_properties.adapter.implementation import Implementation
+from ikeref_properties.adapter.campaign import Setup, rule_of, walk
+from ikeref_properties.adapter.implementation import Command, Implementation
 from ikeref_properties.adapter.messages import Violation
 from ikeref_properties.adapter.peer import Ikeref
 from ikeref_properties.adapter.stateful import BOUNDED, machine_for
 from ikeref_properties.capture.check import Exit, check
 
+from ikeref.policy.connections import Settings
 from tests.adapter import faults
 from tests.adapter.faults import DEPARTURES, FAULTS, Fault
 from tests.adapter.minimal import Minimal
@@ -40,6 +42,33 @@ def test_a_conforming_implementation_passes(factory: type[Ikeref]) -> None:
     assert not result.warnings
     assert result.established > 180
     assert len(result.rows) > 40
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(4, 1), (1, 4), (4, 4)])
+def test_windows_above_1_are_judged_as_they_are_announced(ours: int, theirs: int) -> None:
+    def factory(seed: int) -> Implementation:
+        return Ikeref(seed, settings=Settings(window_size=theirs))
+
+    result = walk(factory, Setup(settings=Settings(window_size=ours)), count=120)
+    assert not result.failures, report.text(result.failures[0])
+    assert not result.limits
+
+
+class Heedless(Ikeref):
+    """It believes that its peer takes nine requests at once."""
+
+    def command(self, command: Command, now: float) -> Iterable[bytes]:
+        for number, session in self.endpoint.sessions.items():
+            ikes = tuple(each._replace(peer_window=9) for each in session.ikes)
+            self.endpoint.sessions[number] = session._replace(ikes=ikes)
+        return super().command(command, now)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_an_implementation_that_heeds_no_window_is_found(size: int) -> None:
+    result = walk(Heedless, Setup(settings=Settings(window_size=size)), count=200)
+    assert rule_of(result.failures[0].error) == "window"
+    assert f"the window is {size}" in str(result.failures[0].error)
 
 
 def test_a_conforming_implementation_passes_the_machine() -> None:
@@ -127,7 +156,7 @@ def test_exit_codes(factory: str, code: int, tmp_path: Path, capsys: pytest.Capt
     assert (tmp_path / "found.pcapng").exists() is (code == 1)
     told = capsys.readouterr()
     assert ("second response" in told.out) is (code == 1)
-    assert ("no IKE SA came about" in told.err) is (code == 3)
+    assert ("no IKE SA came about" in told.out) is (code == 3)
 
 
 def twice(seed: int) -> Implementation:

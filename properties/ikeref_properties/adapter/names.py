@@ -3,7 +3,7 @@
 A Child SA has two SPIs, one of either end: a Delete and REKEY_SA bear that of their sender. Both come to one name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ikeref_model import events
 from ikeref_model.events import Change, Direction, Kind, Outcome
@@ -35,9 +35,20 @@ class Sa:
     name: str
     next_own: int = 0
     """Message ID of its next request."""
-    next_peer: int = 0
-    """Message ID of the peer's next request."""
-    asked: Asked | None = None
+    seen: int = 0
+    """The lowest Message ID of a request of the peer that was not answered yet."""
+    ahead: tuple[int, ...] = ()
+    """Those above it that were."""
+    window: int = 1
+    """How many requests the watched end takes at once, as it has announced (Section 2.3)."""
+    peer_window: int = 1
+    """How many the peer takes, as it has announced."""
+    asked: dict[int, Asked] = field(default_factory=dict)
+    """Its requests without a response, by Message ID."""
+
+    def beyond(self, message_id: int) -> bool:
+        """Whether a request of the watched end would lie beyond the peer's window."""
+        return bool(self.asked) and message_id >= min(self.asked) + self.peer_window
 
 
 class Names:
@@ -70,11 +81,11 @@ class Names:
     def half_open(self, reply: Message | None, number: int) -> Sa:
         """The IKE SA that an IKE_SA_INIT has made, if it has. Raises Violation for an SPI in use."""
         if reply is None or words.outcome_of(Kind.IKE_SA_INIT, reply) is not Outcome.OK:
-            return Sa("", next_peer=1)
+            return Sa("", seen=1)
         if reply.spi_r in self.sas:
             text = f"SPIr {reply.spi_r.hex()} is that of another IKE SA"
             raise violation("SPIs", number, text, "2.6", "7296-2.6-01")
-        self.sas[reply.spi_r] = Sa(f"IKE SA {len(self.sas) + 1}", next_peer=1)
+        self.sas[reply.spi_r] = Sa(f"IKE SA {len(self.sas) + 1}", seen=1)
         return self.sas[reply.spi_r]
 
     def subjects(self, kind: Kind, message: Message, *, own: bool) -> tuple[str, ...]:

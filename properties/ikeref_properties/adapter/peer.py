@@ -33,11 +33,12 @@ class Ikeref(Implementation):
         own: Address = ADDRESS[B],
         peer: Address = ADDRESS[A],
         crypto: Provider | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.policy = policy or connection(B, children=("net",))
         self.path = Path(own, peer)
         self.endpoint = Endpoint(
-            (self.policy,), crypto or RealCrypto(), Random(f"{seed} foreign").randbytes, Settings()
+            (self.policy,), crypto or RealCrypto(), Random(f"{seed} foreign").randbytes, settings or Settings()
         )
         self._keys: list[Keys] = []
 

@@ -14,6 +14,7 @@ from ikeref.registry import ExchangeType, NotifyType, ProtocolId
 from ikeref.sa import IkeSa, Phase
 from ikeref.wire import SA, D, Message, N, Nonce, Payload, TSi, TSr, Unknown
 from ikeref_properties.adapter.arena import Arena
+from ikeref_properties.network import A
 
 _UNKNOWN_PAYLOAD = 201
 _UNKNOWN_STATUS = 40_000
@@ -26,8 +27,8 @@ class Probe(NamedTuple):
     name: str
     exchange: ExchangeType
     payloads: Callable[[Arena], tuple[Payload, ...]]
-    beyond: int = 0
-    """How far beyond the next Message ID."""
+    beyond: bool = False
+    """Its Message ID is the first beyond the window."""
     altered: bool = False
     """An octet of the ICV is another."""
     clear: bool = False
@@ -67,7 +68,7 @@ def _delete_unknown(arena: Arena) -> tuple[Payload, ...]:
 PROBES: tuple[Probe, ...] = (
     Probe("rekey of an unknown Child SA", ExchangeType.CREATE_CHILD_SA, _rekey_unknown),
     Probe("Delete of an unknown Child SA", ExchangeType.INFORMATIONAL, _delete_unknown),
-    Probe("a request beyond the window", ExchangeType.INFORMATIONAL, _nothing, beyond=1),
+    Probe("a request beyond the window", ExchangeType.INFORMATIONAL, _nothing, beyond=True),
     Probe("a request with a wrong ICV", ExchangeType.INFORMATIONAL, _nothing, altered=True),
     Probe(
         "an unprotected Delete of the IKE SA",
@@ -94,6 +95,8 @@ def probe(arena: Arena, which: Probe) -> bool:
     ready = [each for each in ready if which is EARLY or (not each.outstanding and not each.queue)]
     if not ready or (which.exchange == ExchangeType.CREATE_CHILD_SA and not arena.policy.children):
         return False
+    if which.beyond and any(flight.to == A for flight in arena.flying):
+        return False  # the other end may be about to announce a larger window
     ike = ready[-1]
     if which is EARLY:
         ike = ike._replace(next_request=ike.next_request - 1)
@@ -104,7 +107,7 @@ def probe(arena: Arena, which: Probe) -> bool:
 
 def _sealed(arena: Arena, ike: IkeSa, which: Probe) -> tuple[Message, bytes]:
     flags = wire.FLAG_INITIATOR if ike.initiator else 0
-    number = ike.next_request + which.beyond
+    number = ike.next_request + (ike.peer_window if which.beyond else 0)
     message = Message(ike.spi_i, ike.spi_r, which.exchange, flags, number, which.payloads(arena))
     if which.clear:
         return message, wire.encode(message)

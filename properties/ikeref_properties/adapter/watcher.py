@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ikeref_model import events
-from ikeref_model.endpoint_state import Endpoint, position_of
+from ikeref_model.endpoint_state import Endpoint, counted, position_of
 from ikeref_model.events import Alarm, Kind, Observation, Outcome, Position, Sent
 from ikeref_model.monitor import Accepted, Monitor, advance
 from ikeref_model.state import Child, Ike
@@ -62,7 +62,7 @@ class Watcher:
     @property
     def owes(self) -> bool:
         """Whether the watched end waits for an answer, as far as one can see."""
-        return any(sa.asked is not None and self._may_live(sa.name) for sa in self._names.sas.values())
+        return any(sa.asked and self._may_live(sa.name) for sa in self._names.sas.values())
 
     @property
     def unread(self) -> tuple[Flight, ...]:
@@ -171,7 +171,7 @@ class Watcher:
         match sent:
             case (events.Asked(kind),):
                 return Observation(sa.name, events.Command(kind), sent, visible=False)
-            case (events.Repeated(),) if sa.asked is not None and not self._waits_for(sa.name, sa.asked.kind):
+            case (events.Repeated(),) if self._is_over(sa, message.message_id):
                 return None  # the IKE SA is over, only its failure is still to be reported (Section 2.21.2)
             case (events.Repeated(),):
                 return Observation(sa.name, events.Timer(Alarm.RETRANSMIT), sent, visible=False)
@@ -182,7 +182,7 @@ class Watcher:
         """IKE SAs over which nothing was sent may have been given up in silence (Section 2.4)."""
         for sa in self._names.sas.values():
             if sa.name not in heard:
-                if sa.asked is not None:
+                if sa.asked:
                     self._supposed(Alarm.GIVE_UP, sa.name)
                 self._supposed(Alarm.HALF_OPEN_EXPIRY, sa.name)
 
@@ -223,7 +223,10 @@ class Watcher:
     def _request(self, flight: Flight, message: Message, sa: Sa, contents: list[tuple[Flight, Message]]) -> Observation:
         kind = words.kind_of(message)
         number = message.message_id
-        position = position_of(number, sa.next_peer)
+        position = position_of(number, sa.seen, sa.ahead, sa.window)
+        size = words.window_size(message)
+        if position is Position.FRESH:
+            sa.peer_window = max(sa.peer_window, size)
         subjects = self._names.subjects(kind, message, own=False)
         reply = next((each for _, each in contents if each.is_response), None)
         made = self._names.to_make(kind, message, own=False)
@@ -241,17 +244,19 @@ class Watcher:
         if events.OneWay() in sent and self._may_be_gone(sa.name):
             return Observation(sa.name, events.Input.UNPROTECTED, sent, visible=False)
         if position is Position.FRESH and reply is not None:
-            sa.next_peer += 1
+            sa.seen, sa.ahead = counted(number, sa.seen, sa.ahead)
         elif position is Position.REPLAY and self._may_be_gone(sa.name):
             # For how long a closed IKE SA repeats its response is the implementation's affair (Section 2.1).
             facts = (("forgotten", events.Repeated() not in sent),)
-        return Observation(sa.name, events.Request(kind, subjects, position, number), sent, made, facts, visible=False)
+        event = events.Request(kind, subjects, position, number, size)
+        return Observation(sa.name, event, sent, made, facts, visible=False)
 
     def _response(self, message: Message, sa: Sa, contents: list[tuple[Flight, Message]]) -> Observation:
-        asked = sa.asked
+        asked = sa.asked.get(message.message_id)
         if asked is not None and not self._waits_for(sa.name, asked.kind):
-            sa.asked = asked = None  # the IKE SA is over, only its failure was still to be reported (Section 2.21.2)
-        if asked is None or asked.message.message_id != message.message_id:
+            asked = None  # the IKE SA is over, only its failure was still to be reported (Section 2.21.2)
+            sa.asked.clear()
+        if asked is None:
             sent = self._sent(contents, sa.name, None)
             return Observation(sa.name, events.Input.UNEXPECTED, sent, visible=False)
         outcome = words.outcome_of(asked.kind, message)
@@ -266,11 +271,13 @@ class Watcher:
             theirs = min(asked.crossing)
             facts = (("lowest_is_mine", mine < theirs),) if mine != theirs else ()
         if asked.kind is not Kind.IKE_SA_INIT or contents:  # else it may go on waiting for a better one (2.21.1)
-            sa.asked = None
+            del sa.asked[message.message_id]
         if asked.kind is Kind.IKE_SA_INIT and contents:
             self.ledger.over(asked.message)
             sa.next_own = 1 if outcome is Outcome.OK else 0
-        event = events.Response(asked.kind, outcome, deleted, message.message_id)
+        size = words.window_size(message)
+        sa.peer_window = max(sa.peer_window, size if asked.kind is not Kind.IKE_SA_INIT else 1)
+        event = events.Response(asked.kind, outcome, deleted, message.message_id, size)
         sent = self._sent(contents, sa.name, None)
         return Observation(sa.name, event, sent, asked.made, facts, visible=False)
 
@@ -310,7 +317,11 @@ class Watcher:
     def _replied(self, kind: Kind, message: Message) -> events.Reply:
         outcome = words.outcome_of(kind, message)
         children = self._names.of(words.deleted_spis(message), own=True) if kind is Kind.DELETE_CHILD else ()
-        return events.Reply(outcome, children)
+        size = words.window_size(message)
+        carrier = self._names.sas.get(message.spi_i if message.is_initiator else message.spi_r)
+        if carrier is not None and kind is not Kind.IKE_SA_INIT:
+            carrier.window = max(carrier.window, size)
+        return events.Reply(outcome, children, size)
 
     def _asked(self, flight: Flight, message: Message, name: str) -> events.Asked:
         kind = words.kind_of(message)
@@ -318,25 +329,28 @@ class Watcher:
         if message.message_id != sa.next_own:
             text = f"request {message.message_id} where {sa.next_own} is next"
             raise violation("message IDs", flight.number, text, "2.2", "7296-2.2-03", "7296-2.2-05")
-        if sa.asked is not None:
-            text = f"request {message.message_id} while {sa.asked.message.message_id} is unanswered: the window is 1"
+        if sa.beyond(message.message_id):
+            first, size = min(sa.asked), sa.peer_window
+            text = f"request {message.message_id} while {first} is unanswered: the window is {size}"
             raise violation("window", flight.number, text, "2.3", "7296-2.3-04", "7296-2.3-08")
         sa.next_own += 1
         subjects = self._names.subjects(kind, message, own=True)
         made = self._names.to_make(kind, message, own=True)
-        sa.asked = Asked(message, kind, subjects, made)
+        sa.asked[message.message_id] = Asked(message, kind, subjects, made)
+        size = words.window_size(message)
+        sa.window = max(sa.window, size if kind is not Kind.IKE_SA_INIT else 1)
         if kind is Kind.CREATE_CHILD:
             subjects = tuple(each.child for each in made if isinstance(each, events.Installed))[:1]
-        return events.Asked(kind, subjects, "" if sa.name == name else sa.name, message.message_id)
+        return events.Asked(kind, subjects, "" if sa.name == name else sa.name, message.message_id, size)
 
     # What is remembered
 
     def _note_crossing(self, sa: Sa, kind: Kind, subjects: tuple[str, ...], message: Message, reply: Message) -> None:
-        own = sa.asked
-        if own is None or own.kind is not kind or kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE):
+        if kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE) or words.outcome_of(kind, reply) is not Outcome.OK:
             return
-        if own.subjects == subjects and words.outcome_of(kind, reply) is Outcome.OK:
-            own.crossing = words.nonce_of(message), words.nonce_of(reply)
+        for own in sa.asked.values():
+            if own.kind is kind and own.subjects == subjects:
+                own.crossing = words.nonce_of(message), words.nonce_of(reply)
 
     # What may be
 
@@ -345,6 +359,11 @@ class Watcher:
 
     def _waits_for(self, name: str, kind: Kind) -> bool:
         return any(each.ike(name).asks(kind) for each in self.monitor.states)
+
+    def _is_over(self, sa: Sa, message_id: int) -> bool:
+        """Whether an IKE SA does no more than to repeat that request."""
+        asked = sa.asked.get(message_id)
+        return asked is not None and not self._waits_for(sa.name, asked.kind)
 
     def _may_be_gone(self, name: str) -> bool:
         return any(each.ike(name).state in (Ike.IDLE, Ike.CLOSED) for each in self.monitor.states)
