@@ -68,7 +68,7 @@ class Heedless(Ikeref):
 def test_an_implementation_that_heeds_no_window_is_found(size: int) -> None:
     result = walk(Heedless, Setup(settings=Settings(window_size=size)), count=200)
     assert rule_of(result.failures[0].error) == "window"
-    assert f"the window is {size}" in str(result.failures[0].error)
+    assert "is unanswered: the window is" in str(result.failures[0].error)
 
 
 def test_a_conforming_implementation_passes_the_machine() -> None:
