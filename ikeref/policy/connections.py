@@ -114,6 +114,9 @@ class Settings:
     """Child SAs of one IKE SA at most, beyond which NO_ADDITIONAL_SAS answers (Section 1.3); 0: any number."""
     initial_rounds: int = 6
     """How often an IKE_SA_INIT is sent anew for COOKIE and INVALID_KE_PAYLOAD before giving up (Section 2.6.1)."""
+    eap_rounds: int = 50
+    """IKE_AUTH exchanges of one IKE SA at most where EAP is used; a certificate chain in EAP-TLS takes many
+    (Section 2.16)."""
     liveness_seconds: float = 0.0
     """Silence of the peer after which an empty INFORMATIONAL asks whether it lives (Section 2.4); 0: never."""
     keepalive_seconds: float = 20.0

@@ -1,7 +1,8 @@
 """What an end authenticates itself with, and what it accepts from its peer (Sections 2.15 and 3.8).
 
-Three values: `Secret` (shared key, both directions), `PrivateKey` (to sign with) and `TrustAnchors` (to verify with).
-None of them shows its contents in a repr.
+Of IKE itself: `Secret` (shared key, both directions), `PrivateKey` (to sign with) and `TrustAnchors` (to verify with).
+By EAP: `EapPeer` for an initiator, `EapServer` for a responder, and `EapOnly` where nothing else is wanted. None of
+them shows its contents in a repr.
 """
 
 import hmac
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from ikeref.crypto.auth import PrivateKey as SigningKey
+from ikeref.policy.identities import Identity
+from ikeref.registry import EapType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +62,57 @@ class TrustAnchors:
         return f"TrustAnchors({len(self.certificates)} certificates)"
 
 
-OwnCredential = Secret | PrivateKey
+SAFE_EAP = (EapType.TLS,)
+"""Methods that may stand alone: mutual, making keys, and proof against dictionaries (RFC 5998 section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EapPeer:
+    """What an initiator proves itself with by EAP (Section 2.16)."""
+
+    methods: tuple[int, ...]
+    """EAP types, the preferred first."""
+    identity: bytes
+    """Told in EAP, and the user's name of MSCHAPv2; IDi may be another (7296-2.16-19)."""
+    password: Secret | None = None
+    """For MD5-Challenge and MSCHAPv2."""
+    key: PrivateKey | None = None
+    """For EAP-TLS, as `anchors`."""
+    anchors: TrustAnchors | None = None
+    server: Identity | None = None
+    """Whose certificate the server of EAP-TLS must show; None: that of the responder."""
+    only: bool = False
+    """Ask the responder to prove itself by EAP alone (RFC 5998)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EapServer:
+    """How a responder has initiators prove themselves by EAP (Section 2.16)."""
+
+    methods: tuple[int, ...]
+    """EAP types, the preferred first."""
+    users: tuple[tuple[bytes, Secret], ...] = ()
+    """Names and passwords, for MD5-Challenge and MSCHAPv2."""
+    key: PrivateKey | None = None
+    """For EAP-TLS, as `anchors`."""
+    anchors: TrustAnchors | None = None
+    ask_identity: bool = False
+    """Ask for the EAP identity, although IDi tells one (7296-3.16-08 advises against it)."""
+    only: bool = False
+    """Prove ourselves by EAP alone to an initiator that asks for it (RFC 5998)."""
+
+    def password(self, user: bytes) -> Secret | None:
+        """A user's password; None where there is no such user."""
+        return next((password for name, password in self.users if name == user), None)
+
+
+@dataclass(frozen=True, slots=True)
+class EapOnly:
+    """No credential besides EAP: a responder has no other proof, or an initiator accepts none (RFC 5998)."""
+
+
+OwnCredential = Secret | PrivateKey | EapPeer | EapOnly
 """What this end authenticates itself with."""
 
-PeerCredential = Secret | TrustAnchors
+PeerCredential = Secret | TrustAnchors | EapServer | EapOnly
 """What the peer must prove possession of."""

@@ -1,4 +1,4 @@
-"""IKE_AUTH in both roles, and the first Child SA with it (Sections 1.2, 2.15, 2.16, 2.21.2)."""
+"""IKE_AUTH in both roles, and the first Child SA with it (Sections 1.2, 2.15, 2.21.2); with EAP see `rounds`."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from ikeref.crypto import auth, certificates
 from ikeref.errors import AuthenticationFailed, InvalidSyntax, LocalProtocolError, RemoteProtocolError
 from ikeref.policy import identities
 from ikeref.policy.connections import ChildConfig, Connection
-from ikeref.policy.credentials import Secret, TrustAnchors
+from ikeref.policy.credentials import EapServer, PrivateKey, Secret, TrustAnchors
 from ikeref.policy.identities import Identity
 from ikeref.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, name
 from ikeref.sa import child
@@ -28,7 +28,7 @@ class Reply(NamedTuple):
 # Both ends
 
 
-def _own_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
+def own_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
     """What our AUTH covers: our last IKE_SA_INIT, the peer's nonce, our identity (7296-2.15-01, 7296-2.15-04)."""
     assert ike.keys is not None
     assert ike.suite is not None
@@ -38,7 +38,7 @@ def _own_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) ->
     return auth.signed_octets(crypto, prf, handshake.init_response, handshake.ni, ike.keys.sk_pr, id_body)
 
 
-def _peer_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
+def peer_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -> bytes:
     """What the peer's AUTH covers (Section 2.15)."""
     assert ike.keys is not None
     assert ike.suite is not None
@@ -48,18 +48,20 @@ def _peer_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) -
     return auth.signed_octets(crypto, prf, handshake.init_request, handshake.nr, ike.keys.sk_pi, id_body)
 
 
-def _prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
+def prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
     """CERT payloads where there are any, and AUTH (Sections 2.15, 3.6, 3.8).
 
     Raises AuthenticationFailed where our key can make no signature that the peer verifies.
     """
     assert ike.suite is not None
     local = turn.connection.local_id
-    octets = _own_octets(turn, ike, handshake, encode_id(IDi(local.id_type, local.data)))
+    octets = own_octets(turn, ike, handshake, encode_id(IDi(local.id_type, local.data)))
     credential = turn.connection.local_auth
     if isinstance(credential, Secret):
         data = auth.shared_key_auth(turn.env.crypto, ike.suite.prf, credential.octets, octets)
         return (AUTH(AuthMethod.SHARED_KEY, data),)
+    if not isinstance(credential, PrivateKey):
+        raise AuthenticationFailed("this end has nothing but EAP to prove itself with", section="2.16")
     try:
         method, data = auth.sign(credential.key, octets, handshake.hashes)
     except LocalProtocolError as error:
@@ -68,11 +70,11 @@ def _prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
     return (*chain, AUTH(method, data))
 
 
-def _verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, payloads: tuple[Payload, ...]) -> None:
+def verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, payloads: tuple[Payload, ...]) -> None:
     """Raises AuthenticationFailed unless the peer proved the identity that it claims (7296-1.2-18)."""
     assert ike.suite is not None
     proof = one(payloads, AUTH, "1.2")
-    octets = _peer_octets(turn, ike, handshake, encode_id(payload))
+    octets = peer_octets(turn, ike, handshake, encode_id(payload))
     credential = turn.connection.remote_auth
     if isinstance(credential, Secret):
         if proof.method != AuthMethod.SHARED_KEY:
@@ -81,6 +83,9 @@ def _verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, pa
             )
         auth.verify_shared_key(turn.env.crypto, ike.suite.prf, credential.octets, octets, proof.data)
         return
+    if not isinstance(credential, TrustAnchors):
+        way = "EAP" if isinstance(credential, EapServer) else "EAP alone, and asks for other trust"
+        raise AuthenticationFailed(f"the peer is to prove itself by {way}", section="2.16", field="AUTH")
     chain = tuple(p.data for p in payloads if type(p) is CERT and p.encoding == CertEncoding.X509_SIGNATURE)
     if not chain:
         raise AuthenticationFailed("the peer sent no X.509 certificate", section="3.6", field="CERT")
@@ -116,29 +121,37 @@ def _heed_initial_contact(turn: Turn, peer: Identity, payloads: tuple[Payload, .
 
 def start(turn: Turn, ike: IkeSa) -> None:
     """Send IKE_AUTH (Section 1.2)."""
+    handshake = ike.handshake
+    assert handshake is not None
+    try:
+        proof = prove(turn, ike, handshake)
+    except AuthenticationFailed as failure:
+        turn.close(ike, failure.reason)
+        return
+    size = turn.env.settings.window_size
+    ask(turn, ike, proof, window_size(size), window=size)
+
+
+def ask(turn: Turn, ike: IkeSa, proof: tuple[Payload, ...], notifications: tuple[Payload, ...], **changes: Any) -> None:
+    """Send the first IKE_AUTH request, whose AUTH is in `proof`, or comes later (7296-2.16-03, 7296-2.16-04)."""
     connection, handshake = turn.connection, ike.handshake
     assert handshake is not None
-    local = connection.local_id
-    identity: tuple[Payload, ...] = (IDi(local.id_type, local.data),)
-    if connection.remote_id is not None:
-        identity = (*identity, IDr(connection.remote_id.id_type, connection.remote_id.data))
-    config = _first_child(connection, handshake)
+    local, remote = connection.local_id, connection.remote_id
     try:
-        intent, offer = child.first_offer(turn, ike, config)
-        proof = _prove(turn, ike, handshake)
+        intent, offer = child.first_offer(turn, ike, _first_child(connection, handshake))
     except RemoteProtocolError as failure:
         turn.close(ike, failure.reason)
         return
     payloads = (
-        *identity[:1],
+        IDi(local.id_type, local.data),
         *proof,
         *certificate_requests(connection),
-        *identity[1:],
-        *_initial_contact(turn, connection.remote_id),
-        *window_size(turn.env.settings.window_size),
+        *((IDr(remote.id_type, remote.data),) if remote is not None else ()),
+        *_initial_contact(turn, remote),
+        *notifications,
         *offer,
     )
-    turn.request(ike, ExchangeType.IKE_AUTH, payloads, intent, window=turn.env.settings.window_size)
+    turn.request(ike, ExchangeType.IKE_AUTH, payloads, intent, **changes)
 
 
 def _first_child(connection: Connection, handshake: Handshake) -> ChildConfig | None:
@@ -164,31 +177,56 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Authentic
                 turn.close(ike, f"the peer refused: {what}")
                 return
             raise InvalidSyntax(what, section="1.2", field="AUTH")
-        claimed = one(payloads, IDr, "1.2")
         # Check
-        identity = Identity(claimed.id_type, claimed.data)
-        if not identities.matches(turn.connection.remote_id, identity):
-            raise AuthenticationFailed(
-                f"the responder is {identity}, wanted was {turn.connection.remote_id}", section="1.2"
-            )
-        _verify(turn, ike, handshake, claimed, payloads)
+        claimed = claim(turn, payloads)
+        verify(turn, ike, handshake, claimed, payloads)
     except RemoteProtocolError as failure:
-        # An initiator that finds fault with the response may say so in an exchange of its own (7296-2.21.2-04).
-        turn.audit(f"authentication of the responder failed: {failure}")
-        reported = turn.request(
-            ike._replace(phase=Phase.DELETING, handshake=None),
-            ExchangeType.INFORMATIONAL,
-            (N(failure.notify, failure.data),),
-            Informational(Report(failure.notify)),
-        )
-        turn.audit(f"the peer is told {name(NotifyType, failure.notify)}", reported.spi)
+        report(turn, ike, failure)
         return
-    # State
+    complete(turn, ike, claimed, payloads, payloads, intent)
+
+
+def claim(turn: Turn, payloads: tuple[Payload, ...]) -> IDr:
+    """Who the responder claims to be. Raises AuthenticationFailed where policy wanted somebody else."""
+    claimed = one(payloads, IDr, "1.2")
+    identity = Identity(claimed.id_type, claimed.data)
+    if not identities.matches(turn.connection.remote_id, identity):
+        raise AuthenticationFailed(
+            f"the responder is {identity}, wanted was {turn.connection.remote_id}", section="1.2"
+        )
+    return claimed
+
+
+def report(turn: Turn, ike: IkeSa, failure: RemoteProtocolError) -> None:
+    """End an IKE SA whose responder failed to authenticate, and tell it so in an exchange of its own, which is
+    allowed (7296-2.21.2-04)."""
+    turn.audit(f"authentication of the responder failed: {failure}")
+    reported = turn.request(
+        ike._replace(phase=Phase.DELETING, handshake=None),
+        ExchangeType.INFORMATIONAL,
+        (N(failure.notify, failure.data),),
+        Informational(Report(failure.notify)),
+    )
+    turn.audit(f"the peer is told {name(NotifyType, failure.notify)}", reported.spi)
+
+
+def complete(
+    turn: Turn,
+    ike: IkeSa,
+    claimed: IDr,
+    first: tuple[Payload, ...],
+    last: tuple[Payload, ...],
+    intent: Authentication,
+) -> None:
+    """The responder is authenticated: the IKE SA is up, and a Child SA with it where the last answer has one."""
+    handshake = ike.handshake
+    assert handshake is not None
+    identity = Identity(claimed.id_type, claimed.data)
     turn.authenticated(identity)
-    ike = _established(turn, ike, identity)
-    _heed_initial_contact(turn, identity, payloads)
+    ike = established(turn, ike, identity, ike.next_request - 1)
+    _heed_initial_contact(turn, identity, first)
     if intent.child is not None:
-        child.first_answer(turn, ike, handshake, intent, payloads)
+        child.first_answer(turn, ike, handshake, intent, last)
     _create_further_children(turn, intent.child)
 
 
@@ -199,9 +237,10 @@ def _create_further_children(turn: Turn, first: ChildConfig | None) -> None:
             ike = turn.enqueue(ike, CreateChild(config.name))
 
 
-def _established(turn: Turn, ike: IkeSa, identity: Identity, **changes: Any) -> IkeSa:
-    turn.outputs.append(Established(ike.spi_i, ike.spi_r, identity))
-    return turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None, **changes))
+def established(turn: Turn, ike: IkeSa, peer: Identity, message_id: int, **changes: Any) -> IkeSa:
+    """The IKE SA is up; `message_id` is that of the IKE_AUTH exchange which did it."""
+    turn.outputs.append(Established(ike.spi_i, ike.spi_r, peer))
+    return turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None, authenticated_by=message_id, **changes))
 
 
 # Responder
@@ -219,23 +258,36 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
         # Check
         identity = Identity(claimed.id_type, claimed.data)
         _verify_any(turn, ike, handshake, claimed, wanted, payloads)
-        proof = _prove(turn, ike, handshake)
+        proof = prove(turn, ike, handshake)
     except RemoteProtocolError as failure:
         turn.audit(f"authentication of the initiator failed: {failure}")
         return Reply((N(failure.notify, failure.data),), close=f"authentication failed: {failure.reason}")
+    local, size = turn.connection.local_id, turn.env.settings.window_size
+    proof = (IDr(local.id_type, local.data), *proof, *_initial_contact(turn, identity), *window_size(size))
+    return accept(turn, ike, identity, payloads, proof, message.message_id)
+
+
+def accept(
+    turn: Turn,
+    ike: IkeSa,
+    identity: Identity,
+    first: tuple[Payload, ...],
+    proof: tuple[Payload, ...],
+    message_id: int,
+) -> Reply:
+    """The initiator is authenticated: the IKE SA is up, and what the first request asked for is answered."""
+    handshake = ike.handshake
+    assert handshake is not None
     # State
     turn.authenticated(identity)
-    local = turn.connection.local_id
+    ike = established(turn, ike, identity, message_id, window=turn.env.settings.window_size)
+    _heed_initial_contact(turn, identity, first)
     # Reply
-    size = turn.env.settings.window_size
-    proof = (IDr(local.id_type, local.data), *proof, *_initial_contact(turn, identity), *window_size(size))
-    ike = _established(turn, ike, identity, window=size)
-    _heed_initial_contact(turn, identity, payloads)
-    if maybe(payloads, SA, "1.2") is None:
+    if maybe(first, SA, "1.2") is None:
         return Reply(proof)
     saved, count = turn.session(), len(turn.outputs)
     try:
-        return Reply((*proof, *child.first_accept(turn, ike, handshake, payloads)))
+        return Reply((*proof, *child.first_accept(turn, ike, handshake, first)))
     except RemoteProtocolError as failure:
         # The IKE SA survives (7296-2.21.2-08, 7296-2.21.2-09).
         turn.restore(saved, count)
@@ -246,7 +298,21 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
 def _verify_any(
     turn: Turn, ike: IkeSa, handshake: Handshake, claimed: IDi, wanted: IDr | None, payloads: tuple[Payload, ...]
 ) -> None:
-    """Verify against the connections that these identities may use, first those of the responder that is wanted."""
+    """Verify against the connections that these identities may use."""
+    fitting = fitting_connections(turn, ike, claimed, wanted)
+    for index, connection in enumerate(fitting):
+        turn.connection = connection
+        try:
+            return verify(turn, ike, handshake, claimed, payloads)
+        except AuthenticationFailed:
+            if index == len(fitting) - 1:
+                raise
+    return None
+
+
+def fitting_connections(turn: Turn, ike: IkeSa, claimed: IDi, wanted: IDr | None) -> list[Connection]:
+    """Those that these identities may use, first those of the responder that is wanted. Raises AuthenticationFailed
+    where there are none."""
     identity = Identity(claimed.id_type, claimed.data)
     fitting = [c for c in turn.env.candidates(ike.path) if identities.matches(c.remote_id, identity)]
     if not fitting:
@@ -254,14 +320,7 @@ def _verify_any(
     if wanted is not None and len(fitting) > 1:
         asked = Identity(wanted.id_type, wanted.data)
         fitting.sort(key=lambda c: not identities.matches(asked, c.local_id))
-    for index, connection in enumerate(fitting):
-        turn.connection = connection
-        try:
-            return _verify(turn, ike, handshake, claimed, payloads)
-        except AuthenticationFailed:
-            if index == len(fitting) - 1:
-                raise
-    return None
+    return fitting
 
 
 def is_report(message: Message) -> int:

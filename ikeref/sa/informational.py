@@ -22,9 +22,6 @@ from ikeref.sa.values import (
 )
 from ikeref.wire import CP, D, Message, N
 
-_FIRST_AFTER_AUTH = 2
-"""Message ID of the original initiator's first request after IKE_AUTH without EAP (Section 2.2)."""
-
 # Initiator
 
 
@@ -95,7 +92,9 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Informati
 def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     """Answer INFORMATIONAL: always (7296-1.4-05), with Delete payloads where Child SAs are deleted (7296-1.4.1-07)."""
     payloads = message.payloads
-    if message.message_id == _FIRST_AFTER_AUTH and not ike.initiator and (notify := is_report(message)):
+    amid = ike.phase is Phase.HALF_OPEN
+    follows = ike.authenticated_by and message.message_id == ike.authenticated_by + 1
+    if (follows or amid) and not ike.initiator and (notify := is_report(message)):
         return Reply((), close=f"the initiator says {name(NotifyType, notify)}")
     deletes = [payload for payload in payloads if type(payload) is D]
     if any(delete.protocol_id == ProtocolId.IKE for delete in deletes):

@@ -5,9 +5,9 @@ from ikeref.crypto import IkeKeys, Suite, auth, schedule
 from ikeref.errors import Dropped, InvalidKePayload, InvalidSyntax, NoProposalChosen, RemoteProtocolError
 from ikeref.policy import choice, explain
 from ikeref.policy.connections import Connection
-from ikeref.policy.credentials import TrustAnchors
+from ikeref.policy.credentials import EapPeer, PrivateKey, TrustAnchors
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import authentication, fragmentation, nat
+from ikeref.sa import authentication, fragmentation, nat, rounds
 from ikeref.sa.compose import first_error, notification, one
 from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Received, Step
@@ -167,7 +167,10 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
         nat_remote=remote,
         heard=turn.now,
     )
-    authentication.start(turn, ike)
+    if isinstance(turn.connection.local_auth, EapPeer):
+        rounds.start(turn, ike)
+    else:
+        authentication.start(turn, ike)
 
 
 def _encapsulated(path: Path, connection: Connection) -> Path:
@@ -222,7 +225,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
     local, remote = nat.detect(payloads, spi_i, NO_SPI, path)
     # Reply
     fragments = fragmentation.accepted(env.settings, payloads)
-    certifying = any(isinstance(c.remote_auth, TrustAnchors) for c in env.candidates(path))
+    certifying = any(_certifies(c) for c in env.candidates(path))
     reply = (
         SA((chosen,)),
         KE(suite.group, public),
@@ -265,6 +268,11 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
     turn.put(ike)
     turn.transmit(path, (response,), message)
     return turn.finish()
+
+
+def _certifies(connection: Connection) -> bool:
+    """Whether signatures may pass, theirs or ours: then both ends have to announce hashes (RFC 7427 section 3)."""
+    return isinstance(connection.remote_auth, TrustAnchors) or isinstance(connection.local_auth, PrivateKey)
 
 
 def _choose(offer: SA, env: Environment, path: Path) -> tuple[Connection, Proposal]:

@@ -10,7 +10,7 @@ from ikeref import wire
 from ikeref.crypto import envelope
 from ikeref.errors import Dropped, InvalidSyntax, LocalProtocolError, RemoteProtocolError
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import authentication, child, fragmentation, informational, initial, rekey, timers, window
+from ikeref.sa import authentication, child, fragmentation, informational, initial, rekey, rounds, timers, window
 from ikeref.sa.authentication import Reply
 from ikeref.sa.compose import notification
 from ikeref.sa.environment import Environment
@@ -141,7 +141,8 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
         raise Dropped(f"message ID {header.message_id} is outside the window", section="2.3", field="Message ID")
     if turn.peer is None and ike.phase is not Phase.HALF_OPEN:
         raise Dropped("a request of a responder that isn't authenticated", section="1.2")
-    if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:
+    early = ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH
+    if early and not rounds.may_report(ike, header):
         raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1", field="Exchange Type")  # 7296-1-02
     # Parse
     broken: RemoteProtocolError | None = None
@@ -155,6 +156,8 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
         message = Message(
             header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
         )
+    if early and position is window.Position.NEW and not authentication.is_report(message):
+        raise Dropped("only IKE_AUTH may follow IKE_SA_INIT", section="1", field="Exchange Type")  # 7296-1-02
     if position is window.Position.AGAIN:
         answer = ike.answers[ike.answered.index(header.message_id)]
         turn.replay(message, answer, what.path)
@@ -195,6 +198,10 @@ def _answer(turn: Turn, ike: IkeSa, message: Message, broken: RemoteProtocolErro
 
 def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
     if ike.phase is Phase.HALF_OPEN:
+        if message.exchange_type == ExchangeType.INFORMATIONAL:
+            return informational.respond(turn, ike, message)
+        if rounds.concerns(ike, message):
+            return rounds.respond(turn, ike, message)
         return authentication.respond(turn, ike, message)
     match message.exchange_type:
         case ExchangeType.CREATE_CHILD_SA:
@@ -240,6 +247,8 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
         turn.close(ike, broken)
         return
     match exchange.intent:
+        case Authentication() as intent if ike.handshake is not None and ike.handshake.eap is not None:
+            rounds.receive_response(turn, ike, message, intent)
         case Authentication() as intent:
             authentication.receive_response(turn, ike, message, intent)
         case ChildRequest() as intent:

@@ -73,7 +73,8 @@ def _tick_ike(turn: Turn, ike: IkeSa) -> None:
         _expire(turn, ike)
         return
     if ike.handshake is not None and ike.handshake.expires and ike.handshake.expires <= now:
-        turn.close(ike, "the initiator did not go on to IKE_AUTH")
+        slow = "did not go on to IKE_AUTH" if ike.handshake.eap is None else "did not come to the end of EAP in time"
+        turn.close(ike, f"the initiator {slow}")
         return
     if any(partial.expires <= now for partial in ike.partial):
         ike = fragmentation.forget(turn, ike)

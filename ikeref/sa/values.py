@@ -12,6 +12,7 @@ from ikeref.crypto.envelope import Fragment
 from ikeref.policy.attributes import Internal
 from ikeref.policy.connections import ChildConfig, Connection
 from ikeref.policy.identities import Identity
+from ikeref.sa.conversation import Conversation
 from ikeref.sa.options import NO_OPTIONS, Options
 from ikeref.wire import CfgAttr, Message, Proposal, TrafficSelector
 
@@ -300,9 +301,11 @@ class Handshake(NamedTuple):
     childless: bool = False
     """The peer supports an IKE SA without Child SA (RFC 6023)."""
     expires: float = 0.0
-    """Responder: when the half-open IKE SA is discarded (Section 2.4)."""
+    """Responder: when the half-open IKE SA is discarded, whatever came in until then (Section 2.4)."""
     packet: tuple[TrafficSelector, ...] = ()
     """Initiator: source and destination of the packet that asked for the first Child SA (Section 2.9)."""
+    eap: Conversation | None = None
+    """How far authentication by EAP has come; None without it (Section 2.16)."""
 
 
 class IkeSa(NamedTuple):
@@ -338,6 +341,8 @@ class IkeSa(NamedTuple):
     nat_local: bool = False
     """A NAT changes our address (Section 2.23)."""
     nat_remote: bool = False
+    authenticated_by: int = 0
+    """Message ID of the IKE_AUTH exchange that authenticated both ends, the last (Section 2.16); 0: made by a rekey."""
     redundant: bool = False
     """Lost the comparison of nonces; whoever created it deletes it (Section 2.8.2)."""
     succeeded: bool = False

@@ -1,7 +1,8 @@
 """IKE_AUTH with EAP: the initiator leaves AUTH out, EAP runs in rounds of IKE_AUTH, AUTH comes last (Section 2.16).
 
-What EAP says is not looked at: a round is an EAP request or Response, and it ends with EAP Success or EAP Failure. The
-responder's AUTH is in its first answer, and again in its last, with a key of EAP's making.
+What EAP says is not looked at: a round is an EAP request or Response, and it ends with EAP Success or EAP Failure; so a
+Success that comes before the method's end is a choice. The responder's AUTH is in its first answer, and again in its
+last, with a key of EAP's making.
 """
 
 from ikeref_model.events import Kind, Outcome
@@ -57,11 +58,35 @@ EAP_INITIATOR: tuple[Row, ...] = (
         ids=("7296-2.16-14",),
     ),
     row(
+        "eap.response.abandon.report",
+        Ike.EAP_SENT,
+        response(Kind.IKE_AUTH, Outcome.EAP),
+        to=Ike.REPORTING,
+        set={"ike.own": Kind.LIVENESS},
+        answers=ask(Kind.LIVENESS),
+        choice="patience",
+        section="2.21.2",
+        level="MAY",
+        ids=("7296-2.21.2-04", "7296-2.21-05"),
+    ),
+    row(
+        "eap.response.success.unfinished",
+        Ike.EAP_SENT,
+        response(Kind.IKE_AUTH, Outcome.EAP_SUCCESS),
+        to=Ike.CLOSED,
+        set={"ike.own": NOTHING},
+        choice="EAP",
+        section="2.16",
+        level="silent",
+        ids=("7296-2.16-15",),
+    ),
+    row(
         "eap.response.success",
         Ike.EAP_SENT,
         response(Kind.IKE_AUTH, Outcome.EAP_SUCCESS),
         to=Ike.FINAL_SENT,
         answers=ask(Kind.IKE_AUTH),
+        choice="EAP",
         section="2.16",
         level="MUST",
         ids=("7296-2.16-18", "7296-2.16-15", "7296-2.16-07"),
@@ -169,6 +194,18 @@ EAP_RESPONDER: tuple[Row, ...] = (
         section="2.16",
         level="MUST",
         ids=("7296-2.16-16", "7296-2.16-17", "7296-2.21-06"),
+    ),
+    row(
+        "eap.request.report",
+        (Ike.EAP_OPEN, Ike.EAP_PASSED),
+        request(Kind.LIVENESS),
+        guard=is_("fact.reports_failure"),
+        to=Ike.CLOSED,
+        answers=reply(Outcome.OK),
+        choice="report",
+        section="2.21.2",
+        level="implied",
+        ids=("7296-2.21.2-12", "7296-2.21.2-04"),
     ),
     row(
         "eap.request.early",

@@ -46,6 +46,7 @@ EXCHANGE_ORDER: tuple[Row, ...] = (
         UNFINISHED,
         request(*LATER),
         answers=reply(Outcome.INVALID_SYNTAX, Outcome.REFUSED) | NOTHING_SENT,
+        choice="report",
         section="1",
         level="MUST",
         ids=("7296-1-01", "7296-1-02", "7296-1.4-01"),

@@ -12,6 +12,7 @@ import pytest
 from tests.interop import lab, strongswan
 from tests.interop.pki import Pki, make_pki
 from tests.interop.scene import OURS, THEIRS
+from tests.interop.started import Start, starter
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +42,9 @@ def stack() -> Iterator[ExitStack]:
     """What a test makes, it hands to this; the last made is closed first, also after a failure."""
     with ExitStack() as made:
         yield made
+
+
+@pytest.fixture
+def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
+    """Starts ikeref and strongSwan with a bridge between them, see `starter`."""
+    return starter(strongswan_root, pki, stack)

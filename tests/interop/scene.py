@@ -14,6 +14,9 @@ from tests.interop.relay import Bridge
 OURS = "ours.ikeref.example"
 THEIRS = "theirs.ikeref.example"
 SECRET = "a shared key for the laboratory"
+USER = "carol"
+PASSWORD = "a password, with \u00e4"
+"""Of EAP."""
 
 OUR_NETWORKS = {"first": "10.1.1.0/24", "second": "10.1.2.0/24"}
 THEIR_NETWORKS = {"first": "10.2.1.0/24", "second": "10.2.2.0/24"}
@@ -34,9 +37,15 @@ class Connection(NamedTuple):
     local: Peer
     remote: Peer
     auth: str = "psk"
-    """`psk` or `ecdsa`."""
+    """`psk` or `ecdsa`; `eap-md5`, `eap-mschapv2` or `eap-tls`, with which the initiator proves itself, the responder
+    by ECDSA; `eap-only`: both by EAP-TLS alone."""
+    client: bool = False
+    """With EAP: whether this end initiates."""
     proposals: str = "aes256gcm16-prfsha256-x25519"
     child_proposals: str = "aes256gcm16-x25519"
+    password: str = PASSWORD
+    asks: bool = False
+    """With EAP, as responder: whether to ask for the identity."""
     settings: tuple[str, ...] = ()
     """Further lines of strongSwan's section for the connection."""
     child_settings: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.interop import lab, vici
 from tests.interop.listing import ChildListing, IkeListing, Listing
 from tests.interop.pki import Pki
-from tests.interop.scene import SECRET, Connection
+from tests.interop.scene import SECRET, USER, Connection
 
 SUITE = "trixie"
 PACKAGES = (
@@ -223,7 +223,7 @@ def _transform(sa: vici.Section, kind: str) -> str:
 
 def render(connection: Connection) -> str:
     """The connection as swanctl.conf."""
-    auth = "psk" if connection.auth == "psk" else "pubkey"
+    local, remote, secrets = _auth(connection)
     further = "".join(f"\n        {line}" for line in connection.child_settings)
     children = "\n".join(
         f"""      {name} {{
@@ -235,7 +235,6 @@ def render(connection: Connection) -> str:
       }}"""
         for name in connection.local.networks
     )
-    certificate = "\n      certs = own.pem" if auth == "pubkey" else ""
     settings = "".join(f"\n    {line}" for line in connection.settings)
     return f"""
 connections {{
@@ -248,12 +247,12 @@ connections {{
     mobike = no
     send_cert = always{settings}
     local {{
-      auth = {auth}
-      id = {connection.local.identity}{certificate}
+      id = {connection.local.identity}
+{local}
     }}
     remote {{
-      auth = {auth}
       id = {connection.remote.identity}
+{remote}
     }}
     children {{
 {children}
@@ -266,6 +265,28 @@ secrets {{
     id-2 = {connection.remote.identity}
     secret = "{SECRET}"
   }}
+{secrets}
 }}
 {connection.sections}
 """
+
+
+def _auth(connection: Connection) -> tuple[str, str, str]:
+    """How each end authenticates, the other end's part and secrets of EAP, as lines of swanctl.conf."""
+    method, certificate = connection.auth, "      certs = own.pem"
+    if method == "psk":
+        return "      auth = psk", "      auth = psk", ""
+    key = f"      auth = pubkey\n{certificate}"
+    if method == "ecdsa":
+        return key, "      auth = pubkey", ""
+    if method == "eap-only":
+        return f"      auth = eap-tls\n{certificate}", "      auth = eap-tls", ""
+    if method == "eap-tls":
+        eap = f"      auth = eap-tls\n{certificate}"
+        return (eap, "      auth = pubkey", "") if connection.client else (key, "      auth = eap-tls", "")
+    user = connection.local.identity if connection.client and not connection.asks else USER
+    password = f'  eap-lab {{\n    id = {user}\n    secret = "{connection.password}"\n  }}'
+    if connection.client:  # It tells eap_id only where it is asked.
+        return f"      auth = {method}\n      eap_id = {user}", "      auth = pubkey", password
+    asked = "%any" if connection.asks else USER
+    return key, f"      auth = {method}\n      eap_id = {asked}", password

@@ -13,7 +13,7 @@ from ikeref.registry import Encr, Integ, KeGroup, Prf, name
 from ikeref.sa.values import ChildSa, ChildState, IkeSa, Phase, Session
 from tests.interop.listing import ChildListing, IkeListing, Listing
 from tests.interop.pki import Pki
-from tests.interop.scene import SECRET, Connection
+from tests.interop.scene import SECRET, USER, Connection
 
 _UNLISTED = (Phase.INIT_SENT, Phase.HALF_OPEN, Phase.AUTH_SENT, Phase.CLOSED)
 """What does not exist for the protocol yet, or no longer."""
@@ -49,11 +49,29 @@ def configuration(connection: Connection, settings: dict[str, float], pki: Pki |
 
 def render(connection: Connection, settings: dict[str, float]) -> str:
     """The connection and the settings of the endpoint as TOML."""
-    if connection.auth == "psk":
-        auth = f'psk = "{SECRET}"'
-    else:
-        own = '{ key = "own.key", certificates = "own.pem" }'
-        auth = f'local_auth = {own}\nremote_auth = {{ authorities = "authority.pem" }}'
+    own, others = 'key = "own.key", certificates = "own.pem"', 'authorities = "authority.pem"'
+    match connection.auth, connection.client:
+        case "psk", _:
+            auth = f'psk = "{SECRET}"'
+        case "ecdsa", _:
+            auth = f"local_auth = {{ {own} }}\nremote_auth = {{ {others} }}"
+        case "eap-only", True:
+            auth = f'local_auth = {{ eap = "tls", {own}, {others}, eap_only = true }}'
+        case "eap-only", False:
+            auth = f'remote_auth = {{ eap = "tls", {own}, {others}, eap_only = true }}'
+        case "eap-tls", True:
+            auth = f'local_auth = {{ eap = "tls", {own}, {others} }}\nremote_auth = {{ {others} }}'
+        case "eap-tls", False:
+            auth = f'local_auth = {{ {own} }}\nremote_auth = {{ eap = "tls", {own}, {others} }}'
+        case method, True:
+            user = f'identity = "{USER}", password = "{connection.password}"'
+            auth = f'local_auth = {{ eap = "{method[4:]}", {user} }}\nremote_auth = {{ {others} }}'
+        case method, False:
+            name = USER if connection.asks else f'"{connection.remote.identity}"'
+            users = f'users = {{ {name} = "{connection.password}" }}, ask_identity = {str(connection.asks).lower()}'
+            auth = f'local_auth = {{ {own} }}\nremote_auth = {{ eap = ["{method[4:]}"], {users} }}'
+        case _:
+            raise AssertionError(connection.auth)
     lines = "\n".join(connection.toml)
     child_lines = "\n".join(connection.child_toml)
     children = "\n".join(

@@ -32,8 +32,8 @@ from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, T
 COVERED = {
     Session: "ikes children retries connection* peer* internal*",
     IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answers handshake queue redundant "
-    "succeeded expires path* sealed* fragmentation* partial* nat_local* nat_remote* window* peer_window* heard* sent* "
-    "rekey_at*",
+    "succeeded expires path* sealed* fragmentation* partial* nat_local* nat_remote* window* peer_window* "
+    "authenticated_by* heard* sent* rekey_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
     "redundant rekey_at* options* original*",
     ChildRequest: "command config spi_in nonce proposals* group private tsi tsr transport* crossing condemned",

@@ -9,6 +9,8 @@ from ikeref_model.events import Kind, Outcome
 
 from ikeref import sa
 from ikeref.policy.connections import Settings
+from ikeref.policy.credentials import EapPeer, EapServer, Secret
+from ikeref.registry import EapType
 from ikeref.sa import Phase
 from ikeref_properties.machines.invariants import Ledger, Violation
 from ikeref_properties.machines.schedule import Schedule, Weights, perform, random_schedule, shrink, text
@@ -81,6 +83,19 @@ def modes(seed: int, watch: Watch) -> Pair:
         )
         connections[end] = replace(policy, children=children)
     return Pair(seed, connections=connections, watch=watch).establish()
+
+
+def by_eap(seed: int, watch: Watch) -> Pair:
+    """Two ends of which one has sent IKE_SA_INIT and will prove itself by EAP, with a key or without (Section 2.16)."""
+    methods = (int(EapType.MSCHAPV2), int(EapType.MD5_CHALLENGE))[seed % 2 :]
+    user, password = b"carol", Secret(b"a password")
+    connections = {
+        A: replace(connection(A), local_auth=EapPeer(methods[-1:], user, password)),
+        B: replace(connection(B), remote_auth=EapServer(methods, ((user, password),))),
+    }
+    pair = Pair(seed, connections=connections, watch=watch)
+    pair.initiate()
+    return pair
 
 
 def strangers(seed: int, watch: Watch) -> Pair:

@@ -249,8 +249,9 @@ class Observer:
         facts: Facts = ()
         if kind is Kind.LIVENESS:
             facts = (("reports_failure", words.reports_failure(message)),)
-        if kind is Kind.IKE_AUTH and self._verifies is not None:
-            facts = (("verifies", self._verifies),)
+        if kind is Kind.IKE_AUTH:
+            known = () if self._verifies is None else (("verifies", self._verifies),)
+            facts = (*known, ("without_auth", not words.has_auth(message)))
         if position is Position.FRESH:
             self._note_crossing(name, kind, message, record)
         sent = self._sent(record.outputs, name, answering=kind)
@@ -296,13 +297,21 @@ class Observer:
         facts = self._facts_of_response(own, outcome, message)
         if own.kind is not Kind.IKE_SA_INIT or any(type(output) is sa.NewKeys for output in record.outputs):
             del self._outstanding[name][message.message_id]
+            facts = (*facts, *self._facts_of_next(record))
         event = events.Response(own.kind, outcome, children, message.message_id, words.window_size(message))
         changes = self._changes(record)
         return Observation(name, event, self._sent(record.outputs, name), changes, facts)
 
+    def _facts_of_next(self, record: Record) -> Facts:
+        """Whether the first IKE_AUTH request asks for EAP (Section 2.16)."""
+        sent = [message for message, _ in _messages(record.outputs) if message.exchange_type == ExchangeType.IKE_AUTH]
+        return (("without_auth", not words.has_auth(sent[0])),) if sent else ()
+
     def _facts_of_response(self, own: Outstanding, outcome: Outcome, message: Message) -> Facts:
         if own.kind is Kind.IKE_AUTH:
             if not words.has_auth(message):
+                if words.asks_for_eap_alone(own.message) and words.eap_code(message) is not None:
+                    return ()  # Nobody has proved anything yet, and that is as it should be (RFC 5998 section 3).
                 return (("verifies", False),)
             return () if self._verifies is None else (("verifies", self._verifies),)
         if own.kind is Kind.IKE_SA_INIT and outcome is Outcome.INVALID_KE_PAYLOAD:

@@ -99,6 +99,11 @@ def eap_code(message: Message) -> int | None:
     return next((payload.data[0] for payload in message.payloads if type(payload) is EAP and payload.data), None)
 
 
+def asks_for_eap_alone(request: Message) -> bool:
+    """Whether the initiator wants no other proof than EAP's (RFC 5998 section 3)."""
+    return any(type(each) is N and each.type == NotifyType.EAP_ONLY_AUTHENTICATION for each in request.payloads)
+
+
 def group_offered(request: Message, response: Message) -> bool:
     """Whether the group that INVALID_KE_PAYLOAD names was offered, and was not the one just used (Section 1.2)."""
     wanted = next(p for p in response.payloads if type(p) is N and p.type == NotifyType.INVALID_KE_PAYLOAD)

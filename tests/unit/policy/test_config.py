@@ -194,7 +194,7 @@ def home(*lines: str, without: str = "") -> str:
         (home("local_auth = {psk = 'x', key = 'y'}", "remote_auth = {}", without="psk"),
          "connections.home.local_auth.psk", "stands beside key"),
         (home("local_auth = {psk = 'x', foo = 'y'}", "remote_auth = {psk = 'x'}", without="psk"),
-         "connections.home.local_auth.foo", "known are certificates, key, psk"),
+         "connections.home.local_auth.foo", "known are certificates, eap, key, psk"),
         (home("local_auth = {psk = 'x'}", "remote_auth = {psk = 'x', authorities = 'y'}", without="psk"),
          "connections.home.remote_auth.psk", "stands beside authorities"),
         (home("local_auth = {key = 'gone.key'}", "remote_auth = {psk = 'x'}", without="psk"),

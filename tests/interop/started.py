@@ -1,0 +1,85 @@
+"""A scene with ikeref and strongSwan, started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from tests.interop import lab
+from tests.interop.ours import Ikeref
+from tests.interop.pki import Pki
+from tests.interop.relay import Bridge
+from tests.interop.scene import Scene, connections
+from tests.interop.strongswan import StrongSwan
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+INITIAL_SECONDS, BASE, TRIES = 0.2, 1.3, 9
+"""How both ends retransmit: after 0.2 s, each wait 1.3 times the one before, 9 times; 8.5 s until they give up."""
+
+SEED = 3
+"""Of what the network loses where `loss` of all datagrams, in each direction, get lost."""
+
+
+class Started(NamedTuple):
+    """A scene, and its ends by their own types."""
+
+    scene: Scene
+    ikeref: Ikeref
+    strongswan: StrongSwan
+
+
+Start = Callable[..., Started]
+
+
+def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
+    """Starts ikeref and strongSwan with a bridge between them.
+
+    `ours` and `theirs` change what each is told of the connection, `settings` are further ones of ikeref's endpoint,
+    `lines` further ones of strongswan.conf. With `secrets` strongSwan logs its keys. `networks` are the traffic
+    selectors of our end and of theirs, for each Child SA.
+    """
+
+    def run(
+        auth: str = "psk",
+        *,
+        ours: Mapping[str, Any] = NOTHING,
+        theirs: Mapping[str, Any] = NOTHING,
+        settings: Mapping[str, float] = NOTHING,
+        lines: tuple[str, ...] = (),
+        tries: int = TRIES,
+        loss: float = 0.0,
+        secrets: bool = False,
+        networks: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
+    ) -> Started:
+        link = lab.Link()
+        stack.callback(link.close)
+        bridge = Bridge(link, loss=loss, seed=SEED)
+        stack.callback(bridge.close)
+        our_connection, their_connection = connections(link, auth, networks)
+        strongswan = StrongSwan(
+            strongswan_root,
+            link.theirs.namespace,
+            (
+                f"retransmit_timeout = {INITIAL_SECONDS}",
+                f"retransmit_base = {BASE}",
+                f"retransmit_tries = {tries}",
+                *lines,
+            ),
+            secrets=secrets,
+        )
+        stack.callback(strongswan.close)
+        strongswan.load(their_connection._replace(**theirs), pki)
+        retransmission = {
+            "retransmit_initial_seconds": INITIAL_SECONDS,
+            "retransmit_base": BASE,
+            "retransmit_tries": tries,
+        }
+        ikeref = Ikeref(link.ours.namespace, our_connection._replace(**ours), {**retransmission, **settings}, pki)
+        stack.callback(ikeref.close)
+        return Started(Scene(bridge, ikeref, strongswan, patience=30 if loss else 10), ikeref, strongswan)
+
+    return run
