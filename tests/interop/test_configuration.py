@@ -11,7 +11,8 @@ from ikeref import sa
 from ikeref.policy import attributes
 from tests.interop import scenarios
 from tests.interop.listing import IkeListing
-from tests.interop.test_strongswan import NETWORKS, ROLES, Start, start  # noqa: F401  # a fixture
+from tests.interop.started import Start
+from tests.interop.test_strongswan import NETWORKS, ROLES
 
 POOL = """
 [pools.lab]
@@ -46,7 +47,7 @@ def told(initiator: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return {"toml": ('pools = "lab"', "configuration_required = true"), "tables": POOL}, theirs
 
 
-def begin(start: Start, initiator: str, loss: float = 0.0) -> Any:  # noqa: F811
+def begin(start: Start, initiator: str, loss: float = 0.0) -> Any:
     ours, theirs = told(initiator)
     networks = (DYNAMIC, BEHIND_THEM) if initiator == "ours" else (BEHIND_US, DYNAMIC)
     return start(ours=ours, theirs=theirs, networks=networks, loss=loss)
@@ -55,7 +56,7 @@ def begin(start: Start, initiator: str, loss: float = 0.0) -> Any:  # noqa: F811
 @pytest.mark.root
 @ROLES
 @NETWORKS
-def test_s2_19_addresses_are_given_and_last_through_rekeys(loss: float, initiator: str, start: Start) -> None:  # noqa: F811
+def test_s2_19_addresses_are_given_and_last_through_rekeys(loss: float, initiator: str, start: Start) -> None:
     scene, ikeref, strongswan = begin(start, initiator, loss)
     for _ in range(2):  # who comes back gets the same
         ike = scenarios.establish(scene, initiator)
@@ -80,7 +81,7 @@ def test_s2_19_addresses_are_given_and_last_through_rekeys(loss: float, initiato
 
 
 @pytest.mark.root
-def test_s2_19_who_asks_for_nothing_gets_no_child_sa(start: Start) -> None:  # noqa: F811
+def test_s2_19_who_asks_for_nothing_gets_no_child_sa(start: Start) -> None:
     """FAILED_CP_REQUIRED, and the IKE SA lives on (7296-2.19-11, 7296-2.19-12)."""
     ours, _ = told("theirs")
     scene, ikeref, strongswan = start(ours=ours, networks=(BEHIND_US, DYNAMIC), theirs={"settings": ("vips =",)})
@@ -92,7 +93,7 @@ def test_s2_19_who_asks_for_nothing_gets_no_child_sa(start: Start) -> None:  # n
 
 
 @pytest.mark.root
-def test_s3_15_4_an_empty_pool_of_theirs_refuses_the_child_sa_only(start: Start) -> None:  # noqa: F811
+def test_s3_15_4_an_empty_pool_of_theirs_refuses_the_child_sa_only(start: Start) -> None:
     ours, _ = told("ours")
     scene, ikeref, _ = start(ours=ours, networks=(DYNAMIC, BEHIND_THEM), theirs={"settings": ("pools =",)})
     ikeref.connect()
