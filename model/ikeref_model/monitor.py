@@ -131,23 +131,24 @@ class _Step:
     def announced(self, state: Endpoint) -> Iterator[_Path]:
         """As `first`, with SET_WINDOW_SIZE in the message that arrived, before it is handled, or in the response."""
         sa, (arrived, replied) = self.observation.sa, self.sizes
-        for before in self.announcement(state, "announced", sa, arrived):
-            for path in self.first(before):
-                for after in self.announcement(path.state, "announce", sa, replied):
-                    yield path._replace(state=after)
+        for before in self.announcement(_Path(state, (), ()), "announced", sa, arrived):
+            for path in self.first(before.state):
+                told = path._replace(matches=(*path.matches, *before.matches))
+                yield from self.announcement(told, "announce", sa, replied)
 
-    def announcement(self, state: Endpoint, what: str, sa: str, size: int) -> Iterator[Endpoint]:
-        """The states after SET_WINDOW_SIZE was sent ("announce") or arrived ("announced"); `size` 0: there was none."""
-        rows = self.rows.windows(what) if size else ()
+    def announcement(self, path: _Path, what: str, sa: str, size: int) -> Iterator[_Path]:
+        """The path after SET_WINDOW_SIZE was sent ("announce") or arrived ("announced"); `size` 0: there was none."""
+        rows, state = self.rows.windows(what) if size else (), path.state
         if not rows:
-            yield state
+            yield path
             return
         ike = state.ike(sa)
         facts = {"larger": size > (ike.window if what == "announce" else ike.peer_window)}
         view = scopes(state, sa, "", facts, announced=size)
         for row in rows:
             if holds(row.condition(), view.read, view.children()):
-                yield apply(state, row, view, [], "")
+                after = apply(state, row, view, [], "")
+                yield path._replace(state=after, matches=(*path.matches, Match(row)))
 
     def first(self, state: Endpoint) -> Iterator[_Path]:
         """The ways to explain the event itself and the answer to it."""
@@ -253,8 +254,9 @@ class _Step:
         if request.kind is Kind.CREATE_CHILD and not request.children:
             request = replace(request, children=(unnamed,))
         for each in paths:
-            for state in self.announcement(each.state.asked(sa, request), "announce", sa, request.window):
-                yield from self.follow(each._replace(state=state))
+            sent = each._replace(state=each.state.asked(sa, request))
+            for announced in self.announcement(sent, "announce", sa, request.window):
+                yield from self.follow(announced)
 
     def rule(
         self,
@@ -290,8 +292,8 @@ class _Step:
                         self.fail(row, partial(reasons.not_next, consumed.message_id))
                         continue
                     after = after.asked(sa, consumed)
-                    for announced in self.announcement(after, "announce", sa, consumed.window):
-                        yield _Path(announced, (*path.matches, Match(row, child)), rest)
+                    asking = _Path(after, (*path.matches, Match(row, child)), rest)
+                    yield from self.announcement(asking, "announce", sa, consumed.window)
                     continue
                 yield _Path(after, (*path.matches, Match(row, child)), rest)
             if not fitting:

@@ -68,6 +68,8 @@ class Bound(NamedTuple):
     """What LIVENESS requests announce."""
     lowest: Mapping[str, int] | int = 0
     """The end whose exchange has the lowest nonce, if the rekeys of that SA cross: of each by name, or of all."""
+    carries: bool = False
+    """Whether at rest some Child SA has to be left: for kinds that delete none on command."""
     forget: bool = True
     """Whether a message that can have no effect any more is left out of the state: fewer states, the same runs."""
 
@@ -222,6 +224,11 @@ def agreed(one: Endpoint, two: Endpoint) -> bool:
     left = left or any(each.state == Child.REPLACED for end in (one, two) for each in end.children)
     whole = all(both[2] and both[3] and len(both[1]) == 1 for both in held[0])
     return held[0] == held[1] and alive[0] == alive[1] and whole and not left
+
+
+def carried(one: Endpoint) -> bool:
+    """Whether there is a Child SA left, in both directions."""
+    return any(each.incoming and each.outgoing for each in one.children)
 
 
 def beyond(state: Endpoint, message: Message) -> bool:

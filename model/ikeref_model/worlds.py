@@ -10,7 +10,20 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ikeref_model.endpoint_state import Endpoint
 from ikeref_model.events import Kind
-from ikeref_model.network import KINDS, Action, Bound, Did, Message, Rules, agreed, beyond, quiescent, spent, start
+from ikeref_model.network import (
+    KINDS,
+    Action,
+    Bound,
+    Did,
+    Message,
+    Rules,
+    agreed,
+    beyond,
+    carried,
+    quiescent,
+    spent,
+    start,
+)
 from ikeref_model.rows import Row
 from ikeref_model.tables import ROWS
 
@@ -219,6 +232,8 @@ def search_within(
             one, two = after
             if halves.quiet[one] and halves.quiet[two] and not halves.agreed(one, two):
                 return found("at rest the ends disagree", after)
+            if bound.carries and halves.quiet[one] and halves.quiet[two] and not carried(halves.state(one)):
+                return found("at rest no Child SA is left", after)
             if halves.beyond[one] or halves.beyond[two]:
                 return found("a request lies beyond the window", after)
             queue.append(after)

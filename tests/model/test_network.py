@@ -142,9 +142,19 @@ def test_s2_25_rekeying_an_ike_sa_beside_other_requests_breaks(name: str, left: 
     assert not search_within(bound).why
 
 
+def test_s2_8_denying_what_one_is_waiting_for_leaves_no_child_sa() -> None:
+    bound = Bound((1, 1), (Kind.REKEY_CHILD,), carries=True)
+    found = search_within(bound)
+    assert found.why == "at rest no Child SA is left"
+    assert len(found.violation) == 9
+    assert "collision.rekey_child.unborn: CHILD_SA_NOT_FOUND" in {each.row for each in found.violation}
+    rows = tuple(row for row in ROWS if row.name != "collision.rekey_child.unborn")
+    assert not search_within(bound._replace(left=(2, 1)), rows).why
+
+
 @pytest.mark.parametrize("name", ["relaxed.ike_delete.busy", "relaxed.liveness.ike_busy"])
 def test_s2_3_these_break_nothing_beside_other_requests(name: str) -> None:
-    kinds = (*KINDS, Kind.LIVENESS)
+    kinds = (Kind.CREATE_CHILD, Kind.REKEY_IKE, Kind.DELETE_IKE, Kind.LIVENESS)
     found = search_within(Bound((2, 1), kinds, window=2), (*ROWS, BY_NAME[name]), variants=True)
     assert found.complete
     assert not found.why
