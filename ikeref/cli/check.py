@@ -65,7 +65,7 @@ def summary(report: Report) -> list[Text]:
             lines += [Text(f"  {each}", style) for each in finding.details]
     for name, numbers in extensions(report).items():
         shown = ", ".join(map(str, numbers[:8])) + (", ..." if len(numbers) > 8 else "")
-        lines.append(Text(f"the rows don't have {name}: used in packet {shown}, no violation", STYLES["note"]))
+        lines.append(Text(f"not judged in detail: {name}, used in packet {shown}; no violation", STYLES["note"]))
     lines += [Text(f"the capture lacks {gap}", STYLES["warning"]) for gap in report.gaps]
     for sa in report.sas:
         if sa.keyless:

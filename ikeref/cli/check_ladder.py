@@ -95,7 +95,7 @@ def _datagram(line: Line, leftwards: bool, inner: int) -> list[Text]:
         text = ", ".join(f"{each.row.name} ({each.row.section})" for each in line.rows)
         rows += [_beside("", each, STYLES["ok"], leftwards, inner) for each in _wrapped(f"✓ {text}", inner - 2)]
     for extension in line.extensions:
-        rows.append(_beside("", f"· {extension}: not in the rows", STYLES["note"], leftwards, inner))
+        rows.append(_beside("", f"· {extension}: not judged in detail", STYLES["note"], leftwards, inner))
     for finding in line.findings:
         rows += [_beside("", *each, leftwards, inner) for each in _said(finding, inner - 2)]
     return rows

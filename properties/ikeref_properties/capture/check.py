@@ -49,7 +49,8 @@ class Line(NamedTuple):
     """By which its sender was allowed to send it."""
     findings: tuple[Finding, ...]
     extensions: tuple[str, ...]
-    """What it uses that the rows don't have."""
+    """What it uses that is not judged here: extensions that the rows don't have, and EAP and fragments, of which a
+    capture shows an exchange as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class _Court:
         return verdict.matches, tuple(findings)
 
 
-_LOOSE = "after what the rows don't have, only Message IDs and the order of messages are judged"
+_LOOSE = "after what is not judged here, only Message IDs and the order of messages are judged"
 
 
 def _uses(item: Item) -> tuple[str, ...]:

@@ -173,7 +173,7 @@ def outcome_of(kind: Kind, message: wire.Message) -> Outcome:
 
 
 def extensions(message: wire.Message) -> tuple[str, ...]:
-    """The extensions that a message uses and the rows don't have, by name."""
+    """What a message uses that is not judged in a capture, by name."""
     found = [_EXCHANGES.get(message.exchange_type, "")]
     if message.exchange_type not in (34, 35, 36, 37) and not found[0]:
         found.append(f"exchange type {message.exchange_type}")
