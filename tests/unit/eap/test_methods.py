@@ -83,6 +83,14 @@ def test_rfc3748_4_2_an_early_success_is_none() -> None:
         eap.conclude(client)
 
 
+def test_rfc3748_4_1_each_request_has_an_identifier_of_its_own() -> None:
+    client, move = eap.Peer(peer(MSCHAPV2), HOST), begin(server(MSCHAPV2))
+    first = move.message.identifier
+    client, response = eap.answer(client, move.message, TOOLS)
+    move = eap.proceed(move.server, response, TOOLS)
+    assert move.message.identifier == (first + 1) % 256
+
+
 def test_rfc3748_5_3_1_nak_leads_to_a_method_of_both() -> None:
     client, move, requests = talk(peer(MD5), server(MSCHAPV2, MD5))
     assert move.done is not None

@@ -105,6 +105,7 @@ def test_s2_16_what_eap_made_is_forgotten_with_the_handshake(method: int) -> Non
 def test_s2_16_a_wrong_password_ends_the_ike_sa(method: int) -> None:
     """7296-2.16-16, 7296-2.21-06: EAP Failure, and no AUTHENTICATION_FAILED."""
     ends = run(peer(method, password=b"wrong"), server(method))
+    assert not is_up(ends)
     last = rounds(ends)[-1]
     assert said(last).code == EapCode.FAILURE  # type: ignore[union-attr]
     assert kinds(last) == ["EAP"]
@@ -312,6 +313,7 @@ def test_s2_16_auth_before_success_is_refused(method: int) -> None:
     until(ends, 3)
     forge(ends, (AUTH(AuthMethod.SHARED_KEY, bytes(32)),))
     ends.deliver_all()
+    assert end_of(ends, B) == ()
     assert "AUTH comes before EAP Success" in reasons(ends, B)[0]
     assert end_of(ends, A) == ()
 
