@@ -9,6 +9,8 @@
     SK {AUTH}                    -->
                                  <--         SK {AUTH, SAr2, TSi, TSr}
 
+The responder's own AUTH is to be a signature (7296-2.16-01), see Departure D-5.
+
 The IKE SA stays half-open until the last of these (7296-2.16-02): for its limits, its timer and its window.
 """
 

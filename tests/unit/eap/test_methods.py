@@ -113,7 +113,7 @@ def test_rfc3748_5_3_1_nak_comes_too_late_amid_a_method() -> None:
 
 
 def test_s3_16_identity_is_answered_and_asked_for_only_on_demand() -> None:
-    """7296-3.16-08, 7296-3.16-09."""
+    """7296-3.16-08, 7296-3.16-09, 7296-3.16-10, 7296-3.16-11."""
     assert begin(server(MD5)).message.type == MD5
     asking = server(MD5, ask_identity=True)
     assert begin(asking, b"somebody").message.type == EapType.IDENTITY

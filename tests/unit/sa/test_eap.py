@@ -42,7 +42,7 @@ def end_of(ends: Pair, end: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("certified", [False, True])
 def test_s2_16_each_method_brings_the_ike_sa_up(method: int, certified: bool) -> None:
-    """7296-2.16-02, 7296-2.16-03, 7296-2.16-05, 7296-2.16-06, 7296-2.16-07, 7296-2.16-15, 7296-2.16-18."""
+    """7296-2.16-01 where `certified`, 7296-2.16-02, 7296-2.16-03, 7296-2.16-05, 7296-2.16-06, 7296-2.16-07, 7296-2.16-15, 7296-2.16-18."""
     ends = run(peer(method), server(method), certified=certified)
     assert is_up(ends)
     messages = rounds(ends)
@@ -70,7 +70,8 @@ def test_s2_16_message_ids_rise_by_one(method: int) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_s2_16_the_last_auth_is_by_the_msk_or_else_by_sk_p(method: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """7296-2.16-09, 7296-2.16-10, 7296-2.16-13."""
+    """7296-2.16-09, 7296-2.16-10, 7296-2.16-13; and MD5-Challenge, which makes no key, only where policy says so
+    (7296-2.16-12)."""
     secrets = {}
     right = rounds_of_ike._secret
 
@@ -341,7 +342,7 @@ def test_s2_16_the_child_sa_comes_only_at_the_end() -> None:
 
 
 def test_s2_16_ten_rounds_and_more_are_possible_and_their_number_is_bounded() -> None:
-    """7296-2.16-14."""
+    """7296-2.16-14, 7296-2.16-17."""
     assert Settings().eap_rounds >= 10
     enough = len(rounds(run(peer(TLS), server(TLS)))) // 2
     assert is_up(run(peer(TLS), server(TLS), settings=Settings(eap_rounds=enough)))

@@ -201,9 +201,7 @@ FAULTS = (
     Fault(
         "every certificate is accepted",
         _every_certificate,
-        lambda: methods.test_rfc5216_5_2_certificates_are_judged(
-            {}, {"key": key("mallory.example")}, "is not for", ""
-        ),
+        lambda: methods.test_rfc5216_5_2_certificates_are_judged({}, {"key": key("mallory.example")}, "is not for", ""),
     ),
     Fault(
         "the identifier stays the same",
