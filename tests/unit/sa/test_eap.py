@@ -42,7 +42,8 @@ def end_of(ends: Pair, end: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("certified", [False, True])
 def test_s2_16_each_method_brings_the_ike_sa_up(method: int, certified: bool) -> None:
-    """7296-2.16-01 where `certified`, 7296-2.16-02, 7296-2.16-03, 7296-2.16-05, 7296-2.16-06, 7296-2.16-07, 7296-2.16-15, 7296-2.16-18."""
+    """7296-2.16-01 where `certified`, 7296-2.16-02, 7296-2.16-03, 7296-2.16-05, 7296-2.16-06, 7296-2.16-07,
+    7296-2.16-15, 7296-2.16-18."""
     ends = run(peer(method), server(method), certified=certified)
     assert is_up(ends)
     messages = rounds(ends)
