@@ -288,7 +288,9 @@ def _change(subject: str, values: dict[str, Value]) -> str:
     elif values.get("on_ike") is False and "state" not in values:
         parts.append("leaves this IKE SA")
     own = values.get("own")
-    outstanding = "" if own is None else "nothing of ours is outstanding" if own == NOTHING else f"{own} is outstanding"
+    outstanding = (
+        "" if own is None else "what we asked is outstanding no more" if own == NOTHING else f"{own} is outstanding"
+    )
     changed = f"{subject} {listed(parts, 'and')}" if parts else ""
     sizes = {"window": "our window", "peer_window": "the peer's window"}
     windows = [

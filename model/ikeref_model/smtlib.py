@@ -2,7 +2,8 @@
 
 Constants are named as in the rows; `child.state'` is the value afterwards. Enumerations are datatypes whose
 constructors bear the record's name, since IKE SAs and Child SAs have states of the same name. "Some Child SA" is a
-free truth value, for there may be any number of them; `each` stands for one Child SA of them.
+free truth value, for there may be any number of them; `each` stands for one Child SA of them. `own` is the one request
+that is outstanding, as with a window of 1.
 """
 
 from collections.abc import Sequence

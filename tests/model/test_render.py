@@ -122,7 +122,7 @@ def test_negations_are_said_of_what_is_denied() -> None:
 
 def test_updates_tell_conditions_apart() -> None:
     assert phrases.updates(BY_NAME["child.rekey.response.lost"].update) == (
-        "nothing of ours is outstanding",
+        "what we asked is outstanding no more",
         "if our new Child SA is DENIED: our new Child SA becomes ABSENT and closes in both directions",
         "else: our new Child SA becomes REPLACED, opens in both directions, is due for deletion by us and belongs to"
         " this IKE SA",

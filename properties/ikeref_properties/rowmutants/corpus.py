@@ -8,6 +8,7 @@ from ikeref_model.events import Observation
 from ikeref_model.monitor import Accepted, Monitor
 from ikeref_model.rows import Row
 
+from ikeref.policy.connections import Settings
 from ikeref_properties.machines import walk
 from ikeref_properties.machines.schedule import Weights, perform, random_schedule
 from ikeref_properties.network import ENDS, Pair, Record
@@ -37,6 +38,11 @@ class _Watch:
         self.taken[record.end] += [(match.row.name, len(self.seen[record.end])) for match in verdict.rows]
 
 
+def _wide(seed: int, watch: walk.Watch) -> Pair:
+    """Two ends with windows of 4 (Section 2.3)."""
+    return Pair(seed, settings=Settings(window_size=4), watch=watch).establish()
+
+
 MAKERS: tuple[Callable[[int, walk.Watch], Pair], ...] = (
     walk.established,
     walk.starting,
@@ -46,6 +52,7 @@ MAKERS: tuple[Callable[[int, walk.Watch], Pair], ...] = (
     walk.limited,
     walk.strangers,
     walk.unanswered,
+    _wide,
 )
 
 
