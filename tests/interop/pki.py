@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _DAY = datetime.timedelta(days=1)
 
 
@@ -26,38 +27,54 @@ class Pki(NamedTuple):
 
     authority: bytes
     credentials: dict[str, Credential]
+    intermediate: bytes = b""
+    """The certificate (PEM) of the authority below that, which signed them; empty where there is none."""
 
 
-def make_pki(*names: str) -> Pki:
-    """An ECDSA P-256 authority and, for each DNS name, an ECDSA P-256 certificate with that name as subjectAltName."""
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority_name = _name("ikeref test authority")
-    basic = x509.BasicConstraints(ca=True, path_length=0)
+def make_pki(*names: str, rsa_bits: int = 0) -> Pki:
+    """An authority and, for each DNS name, a certificate with that name as subjectAltName: ECDSA P-256.
+
+    With `rsa_bits` all keys are RSA of that size, and an authority below the first signs the certificates.
+    """
+    top_key, top_name = _key(rsa_bits), _name("ikeref test authority")
+    top = _authority(top_name, top_key, top_name, top_key, 1 if rsa_bits else 0)
+    key, name, below = top_key, top_name, b""
+    if rsa_bits:
+        key, name = _key(rsa_bits), _name("ikeref test authority below the first")
+        below = _authority(name, key, top_name, top_key, 0)
+    return Pki(top, {each: _credential(each, _key(rsa_bits), name, key) for each in names}, below)
+
+
+def _key(rsa_bits: int) -> Key:
+    return rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
+
+
+def _authority(name: x509.Name, key: Key, issuer: x509.Name, issuer_key: Key, path_length: int) -> bytes:
+    """The certificate (PEM) of an authority."""
     usage = x509.KeyUsage(**{**_NO_USAGE, "key_cert_sign": True, "crl_sign": True})
-    authority = (
-        _builder(authority_name, authority_name, authority_key.public_key())
-        .add_extension(basic, critical=True)
+    return (
+        _builder(name, issuer, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .sign(issuer_key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
     )
-    credentials = {}
-    for name in names:
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(_name(name), authority_name, key.public_key())
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(**{**_NO_USAGE, "digital_signature": True}), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-            )
-            .sign(authority_key, hashes.SHA256())
-        )
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        credentials[name] = Credential(certificate.public_bytes(Encoding.PEM), pem)
-    return Pki(authority.public_bytes(Encoding.PEM), credentials)
+
+
+def _credential(name: str, key: Key, issuer: x509.Name, issuer_key: Key) -> Credential:
+    certificate = (
+        _builder(_name(name), issuer, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**{**_NO_USAGE, "digital_signature": True}), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .sign(issuer_key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Credential(certificate.public_bytes(Encoding.PEM), pem)
 
 
 _NO_USAGE = dict.fromkeys(
@@ -80,7 +97,9 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

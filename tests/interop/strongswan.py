@@ -125,6 +125,8 @@ class StrongSwan:
         if pki is not None:
             credential = pki.credentials[connection.local.identity]
             (folder / "x509ca" / "authority.pem").write_bytes(pki.authority)
+            if pki.intermediate:
+                (folder / "x509ca" / "intermediate.pem").write_bytes(pki.intermediate)
             (folder / "x509" / "own.pem").write_bytes(credential.certificate)
             (folder / "private" / "own.pem").write_bytes(credential.private_key)
         (folder / "swanctl.conf").write_text(render(connection))

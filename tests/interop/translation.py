@@ -39,7 +39,7 @@ def configuration(connection: Connection, settings: dict[str, float], pki: Pki |
         if pki is not None:
             credential = pki.credentials[connection.local.identity]
             (folder / "authority.pem").write_bytes(pki.authority)
-            (folder / "own.pem").write_bytes(credential.certificate)
+            (folder / "own.pem").write_bytes(credential.certificate + pki.intermediate)
             (folder / "own.key").write_bytes(credential.private_key)
         (folder / "ikeref.toml").write_text(render(connection, settings))
         return config.load(folder / "ikeref.toml")
