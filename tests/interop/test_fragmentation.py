@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.interop.started import Start
 
 from tests.interop import journal, scenarios
 from tests.interop.pki import Pki, make_pki
 from tests.interop.scene import OURS, THEIRS
+from tests.interop.started import Start
 
 DATAGRAM = 576
 """Octets: the longest IP datagram that either end sends whole."""
