@@ -91,6 +91,10 @@ class Ikeref:
     def create_child(self, child: str) -> None:
         self._command(lambda _: sa.CreateChild(child), lambda: self._child(child) is not None)
 
+    def create_child_for(self, child: str, packet: tuple[wire.TrafficSelector, ...]) -> None:
+        """Create a Child SA because of a packet: its source and destination."""
+        self._command(lambda _: sa.CreateChild(child, packet=packet), lambda: self._child(child) is not None)
+
     def rekey_child(self, child: str) -> None:
         self._command(lambda session: sa.RekeyChild(_open_child(session, child).spi_in))
 

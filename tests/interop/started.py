@@ -40,7 +40,8 @@ def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
 
     `ours` and `theirs` change what each is told of the connection, `settings` are further ones of ikeref's endpoint,
     `lines` further ones of strongswan.conf. With `secrets` strongSwan logs its keys. `networks` are the traffic
-    selectors of our end and of theirs, for each Child SA.
+    selectors of our end and of theirs, for each Child SA; `remote` is what our end takes theirs for. `library` is
+    loaded before strongSwan's own.
     """
 
     def run(
@@ -54,12 +55,16 @@ def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         loss: float = 0.0,
         secrets: bool = False,
         networks: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
+        remote: Mapping[str, str] | None = None,
+        library: Path | None = None,
     ) -> Started:
         link = lab.Link()
         stack.callback(link.close)
         bridge = Bridge(link, loss=loss, seed=SEED)
         stack.callback(bridge.close)
         our_connection, their_connection = connections(link, auth, networks)
+        if remote is not None:
+            our_connection = our_connection._replace(remote=our_connection.remote._replace(networks=remote))
         strongswan = StrongSwan(
             strongswan_root,
             link.theirs.namespace,
@@ -70,6 +75,7 @@ def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
                 *lines,
             ),
             secrets=secrets,
+            library=library,
         )
         stack.callback(strongswan.close)
         strongswan.load(their_connection._replace(**theirs), pki)

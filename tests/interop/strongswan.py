@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ikeref.policy import addresses
 from tests.interop import lab, vici
 from tests.interop.listing import ChildListing, IkeListing, Listing
 from tests.interop.pki import Pki
@@ -64,10 +65,18 @@ _NOT_LISTED = ("CREATED", "CONNECTING", "DELETED", "DESTROYING")
 class StrongSwan:
     """A running daemon. `settings` are lines of strongswan.conf, such as `cookie_threshold = 1`.
 
-    With `secrets` its log shows them, see `logged`.
+    With `secrets` its log shows them, see `logged`. `library` is loaded before its own (see transport_mode.c).
     """
 
-    def __init__(self, root: Path, namespace: str, settings: tuple[str, ...] = (), *, secrets: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        namespace: str,
+        settings: tuple[str, ...] = (),
+        *,
+        secrets: bool = False,
+        library: Path | None = None,
+    ) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="ikeref-lab-"))
         self._socket = self.scratch / "vici.sock"
         unloaded = "\n".join(f"    {plugin} {{\n      load = no\n    }}" for plugin in _UNLOADED)
@@ -75,7 +84,12 @@ class StrongSwan:
             unloaded=unloaded, settings="\n".join(f"  {line}" for line in settings), level=4 if secrets else 2
         )
         (self.scratch / "strongswan.conf").write_text(text)
-        command = "env STRONGSWAN_CONF=/lab/strongswan.conf SWANCTL_DIR=/lab/swanctl /usr/sbin/charon-systemd"
+        before = ""
+        if library is not None:
+            shutil.copy(library, self.scratch / "before.so")
+            before = "LD_PRELOAD=/lab/before.so "
+        where = "STRONGSWAN_CONF=/lab/strongswan.conf SWANCTL_DIR=/lab/swanctl"
+        command = f"env {before}{where} /usr/sbin/charon-systemd"
         self._daemon = lab.Daemon(root, namespace, self.scratch, command)
         try:
             lab.eventually("strongSwan listens to commands", self._ready, timeout=20)
@@ -202,9 +216,18 @@ def _child_listing(child: vici.Section) -> ChildListing:
 
 
 def _selector(text: str) -> str:
-    """strongSwan writes the prefix of single addresses too, and ranges with two dots."""
-    address, bracket, rest = text.partition("[")
-    return address.removesuffix("/32").removesuffix("/128").replace("..", "-") + bracket + rest
+    """strongSwan writes the prefix of single addresses too, ranges with two dots, and protocols as numbers."""
+    return addresses.to_text(addresses.from_text(text.replace("..", "-")))
+
+
+_PROTOCOLS = (("[icmp", "[1"), ("[tcp", "[6"), ("[udp", "[17"))
+
+
+def _numbered(text: str) -> str:
+    """Selectors with protocols as numbers: the root knows no names."""
+    for word, number in _PROTOCOLS:
+        text = text.replace(word, number)
+    return text
 
 
 def _text(section: vici.Section, key: str) -> str:
@@ -229,8 +252,8 @@ def render(connection: Connection) -> str:
     further = "".join(f"\n        {line}" for line in connection.child_settings)
     children = "\n".join(
         f"""      {name} {{
-        local_ts = {connection.local.networks[name]}
-        remote_ts = {connection.remote.networks[name]}
+        local_ts = {_numbered(connection.local.networks[name])}
+        remote_ts = {_numbered(connection.remote.networks[name])}
         esp_proposals = {connection.child_proposals}
         rekey_time = 0
         start_action = none{further}
