@@ -4,6 +4,8 @@ import difflib
 import time
 from typing import Final, NamedTuple
 
+from ikeref_model.events import Kind
+from ikeref_model.rows import Row
 from ikeref_model.tables import ALLOWED, BY_NAME
 from ikeref_properties.mutants_rows import FAULTS, Fault
 from ikeref_properties.rowmutants.make import Mutant, mutants
@@ -13,7 +15,9 @@ from ikeref.cli.tour.breaking.rows import Fall, fall
 from ikeref.cli.tour.breaking.table import BREAKS, BY_BREAK, HEIRS, PAIRS, SENTENCES, TRAFFIC, Break
 
 PATIENCE: Final = 15.0
-"""Seconds after which no further change of a row is tried."""
+"""Seconds of this process after which no further change of a row is tried."""
+_FEW: Final = 2
+"""Kinds of requests of a row that is about them, and not about any request."""
 
 
 class Unknown(NamedTuple):
@@ -83,17 +87,25 @@ def _of_row(name: str) -> Chosen | Standing:
     row = BY_NAME[name]
     if row.variant:
         return Standing(name, ())
-    changes = [each for each in mutants() if each.row == name]
-    first = (HEIRS, PAIRS) if row.component == "ike" else (PAIRS, HEIRS)
-    started = time.perf_counter()
-    for by in (first[0], TRAFFIC, SENTENCES, first[1]):
+    changes = sorted((each for each in mutants() if each.row == name), key=lambda each: each.kind == "row")
+    started = time.process_time()
+    for by in _order(row):
         for change in changes:
-            if time.perf_counter() - started > PATIENCE:
+            if time.process_time() - started > PATIENCE:
                 return Standing(name, tuple(each.what for each in changes))
             found = fall(by, change.rows())
             if found is not None:
                 return Chosen(_generated(change, by), found)
     return Standing(name, tuple(each.what for each in changes))
+
+
+def _order(row: Row) -> tuple[str, ...]:
+    """What is likely to fall first: a run of two ends that takes the row, else a sentence about one end."""
+    if row.on.kinds & {Kind.REKEY_IKE, Kind.DELETE_IKE} and len(row.on.kinds) <= _FEW:
+        return HEIRS, SENTENCES, PAIRS
+    if row.on.kinds & {Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.DELETE_CHILD} and len(row.on.kinds) <= _FEW:
+        return PAIRS, TRAFFIC, SENTENCES, HEIRS
+    return SENTENCES, PAIRS, HEIRS
 
 
 def _generated(change: Mutant, by: str) -> Break:

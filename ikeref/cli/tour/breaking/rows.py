@@ -12,7 +12,7 @@ from ikeref_model.explore import Schedule, explore
 from ikeref_model.local import one_end
 from ikeref_model.machine import triggers
 from ikeref_model.rows import Row
-from ikeref_model.sentences import Breach, judge
+from ikeref_model.sentences import Breach, Sentence, judge
 from ikeref_model.state import Child, Ike
 from ikeref_model.system import ENDS, NONE, PEER, Scope, Step, System
 from ikeref_model.tables import ROWS
@@ -322,23 +322,29 @@ def sentence(rows: Rows) -> Fall | None:
     changed = [row for row in rows if row not in ROWS] or [row for row in ROWS if row not in rows]
     events = {each for row in changed for each in triggers(row.on)}
     at = one_end()
+    names = {row.name for row in changed}
+    found: tuple[Sentence, Breach] | None = None
     for each in SENTENCES:
         if not events & frozenset(triggers(each.on)):
             continue
         breach = judge(each, rows, at)
-        if isinstance(breach, Breach):
-            seconds = time.perf_counter() - started
-            held = judge(each, ROWS, at)
-            return Fall(
-                each.words,
-                each.section,
-                f"z3, over every state of one end, {seconds:.1f} s",
-                (),
-                (f"{breach.row}: {breach.why}" if breach.row else breach.why,),
-                kept="the rows as they are keep it: z3 has looked just now" if not isinstance(held, Breach) else "",
-                rows=rows,
-            )
-    return None
+        if isinstance(breach, Breach) and (found is None or breach.row in names):
+            found = each, breach
+            if breach.row in names:
+                break  # it is the changed row itself that breaks it, not another that has to stand in for it
+    if found is None:
+        return None
+    told, breach = found
+    held = judge(told, ROWS, at)
+    return Fall(
+        told.words,
+        told.section,
+        f"z3, over every state of one end, {time.perf_counter() - started:.1f} s",
+        (),
+        (f"{breach.row}: {breach.why}" if breach.row else breach.why,),
+        kept="" if isinstance(held, Breach) else "the rows as they are keep it: z3 has looked just now",
+        rows=rows,
+    )
 
 
 def numbers(rows: Rows) -> Fall | None:
