@@ -203,7 +203,7 @@ def bits(mask: int) -> Iterator[int]:
 
 
 def search_within(
-    bound: Bound, rows: tuple[Row, ...] = ROWS, *, limit: int = 2_000_000, variants: bool = False
+    bound: Bound, rows: tuple[Row, ...] = ROWS, *, limit: int = 4_000_000, variants: bool = False
 ) -> Found:
     """Every state within the bound, or the shortest schedule to one in which something is wrong: the ends disagree at
     rest, a run ends elsewhere than at rest, a request lies beyond the window."""
