@@ -125,6 +125,10 @@ class Settings:
     """Age at which an IKE SA is rekeyed (Section 2.8); 0: only on command."""
     rekey_child_seconds: float = 0.0
     """Age at which a Child SA is rekeyed (Section 2.8); 0: only on command."""
+    expire_ike_seconds: float = 0.0
+    """Age at which an IKE SA that was not rekeyed is closed (Section 2.8); 0: never."""
+    expire_child_seconds: float = 0.0
+    """Age at which a Child SA that is still there ends, and the IKE SA with it (Section 2.8); 0: never."""
     retry_seconds: float = 5.0
     """Wait before trying again what the peer answered with TEMPORARY_FAILURE; it doubles each time (Section 2.25)."""
     retry_tries: int = 5

@@ -175,6 +175,7 @@ def _made(
         rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_child_seconds),
         options=agreed.options,
         original=agreed.original,
+        ends_at=turn.env.end(turn.now, turn.env.settings.expire_child_seconds),
     )
 
 

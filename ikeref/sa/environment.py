@@ -48,6 +48,10 @@ class Environment(NamedTuple):
         """When to rekey what is made now and may live so long: up to a tenth earlier (7296-2.8.1-01). 0: never."""
         return now + seconds * (1 - self.random(1)[0] / 2560) if seconds else 0.0
 
+    def end(self, now: float, seconds: float) -> float:
+        """When what is made now must not be used any longer (7296-2.8-01). 0: never."""
+        return now + seconds if seconds else 0.0
+
     def candidates(self, path: Path) -> tuple[Connection, ...]:
         """The connections that a peer at that address may use; identities narrow them down in IKE_AUTH."""
         local, remote = (None, path.local[0]), (None, path.remote[0])

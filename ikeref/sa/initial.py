@@ -43,7 +43,8 @@ def initiate(
     """
     turn = Turn(Session(connection, ()), now, env)
     rekey_at = env.lifetime(now, env.settings.rekey_ike_seconds)
-    ike = IkeSa(Phase.INIT_SENT, True, env.new_spi(8), NO_SPI, path, rekey_at=rekey_at, heard=now)
+    ends_at = env.end(now, env.settings.expire_ike_seconds)
+    ike = IkeSa(Phase.INIT_SENT, True, env.new_spi(8), NO_SPI, path, rekey_at=rekey_at, ends_at=ends_at, heard=now)
     handshake = Handshake(env.random(env.settings.nonce_octets), packet=packet)
     _send(turn, ike, handshake, choice.groups_of(connection.ike_proposals)[0])
     return turn.finish()
@@ -262,6 +263,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
         nat_local=local,
         nat_remote=remote,
         rekey_at=env.lifetime(now, env.settings.rekey_ike_seconds),
+        ends_at=env.end(now, env.settings.expire_ike_seconds),
         heard=now,
         sent=now,
     )

@@ -180,6 +180,7 @@ def _successor(
             nat_local=ike.nat_local,
             nat_remote=ike.nat_remote,
             rekey_at=turn.env.lifetime(turn.now, turn.env.settings.rekey_ike_seconds),
+            ends_at=turn.env.end(turn.now, turn.env.settings.expire_ike_seconds),
             heard=turn.now,
             sent=turn.now,
         )

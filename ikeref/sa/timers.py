@@ -38,11 +38,13 @@ def deadline(session: Session, settings: Settings) -> float:
     for child in session.children:
         if child.rekey_at and child.state is ChildState.OPEN:
             due = min(due, child.rekey_at)
+        if child.ends_at:
+            due = min(due, child.ends_at)
     return due
 
 
 def _established_deadline(ike: IkeSa, settings: Settings) -> float:
-    due = NEVER
+    due = ike.ends_at or NEVER
     if settings.keepalive_seconds and ike.nat_local:
         due = min(due, ike.sent + settings.keepalive_seconds)
     if not ike.outstanding:
@@ -56,6 +58,7 @@ def _established_deadline(ike: IkeSa, settings: Settings) -> float:
 def tick(turn: Turn) -> None:
     """Do all that is due by now."""
     now = turn.now
+    _end(turn)
     due = tuple(retry for retry in turn.retries if retry.due <= now)
     if due:
         turn.retries = tuple(retry for retry in turn.retries if retry.due > now)
@@ -65,6 +68,27 @@ def tick(turn: Turn) -> None:
     for ike in turn.ikes:
         _tick_ike(turn, ike)
     _rekey_children(turn)
+
+
+def _end(turn: Turn) -> None:
+    """What was not replaced by the end of its life is used no more, and takes the IKE SA with it (Section 2.8).
+
+    7296-2.8-01, 7296-2.8-05. The peer is told, unless it owes us an answer: who does not answer is not waited for.
+    """
+    children = [child for child in turn.children if child.ends_at and child.ends_at <= turn.now]
+    ikes = [ike for ike in turn.ikes if ike.phase is Phase.ESTABLISHED and ike.ends_at and ike.ends_at <= turn.now]
+    if not children and not ikes:
+        return
+    reason = f"{'an IKE SA' if ikes else 'a Child SA'} was not rekeyed by the end of its life"
+    turn.close_children()
+    current = turn.current
+    if current is not None and not any(ike.outstanding for ike in turn.ikes):
+        turn.audit(reason, current.spi)
+        turn.enqueue_first(current._replace(ends_at=0.0), DeleteIke())
+        return
+    for ike in turn.ikes:
+        if ike.phase is Phase.ESTABLISHED or ike.phase is Phase.CANDIDATE:
+            turn.close(ike, reason)
 
 
 def _tick_ike(turn: Turn, ike: IkeSa) -> None:

@@ -97,6 +97,8 @@ class ChildSa(NamedTuple):
     original: tuple[bytes, ...] = ()
     """Transport mode through a NAT: the addresses of TSi and TSr as they were received (Section 2.23.1), with which
     checksums are mended. Empty where nothing was substituted."""
+    ends_at: float = 0.0
+    """When it must not be used any longer (Section 2.8); 0: never."""
 
     @property
     def protocol_id(self) -> int:
@@ -349,6 +351,8 @@ class IkeSa(NamedTuple):
     """Another IKE SA has inherited its Child SAs (Section 2.8)."""
     rekey_at: float = 0.0
     """When its age asks for a successor (Section 2.8); 0: never."""
+    ends_at: float = 0.0
+    """When it must not be used any longer (Section 2.8); 0: never."""
     heard: float = 0.0
     """When a valid message last came from the peer."""
     sent: float = 0.0

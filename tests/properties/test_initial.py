@@ -196,6 +196,44 @@ def test_s1_2_forged_answers_change_neither_offer_nor_suite(forged: list[tuple[N
         assert pair.ikes(A)
 
 
+def test_s1_2_an_answer_with_ke_of_another_group_is_ignored() -> None:
+    """7296-2.21.1-02: waiting goes on, and the true answer is taken."""
+    pair = Pair(connections={end: connection(end) for end in ENDS})
+    pair.initiate(A)
+    pair.deliver(pair.flying[0])
+    (true,) = pair.flying
+    assert true.message is not None
+    payloads = tuple(p._replace(group=RIGHT) if type(p) is KE else p for p in true.message.payloads)
+    forged = wire.encode(true.message._replace(payloads=payloads))
+    pair.ends[A].receive(forged, Path(ADDRESS[A], ADDRESS[B]), pair.now)
+    assert pair.ikes(A)[0].phase.name == "INIT_SENT"
+    pair.deliver_all()
+    assert len(pair.children(A)) == len(pair.children(B)) == 1
+
+
+class Demanding(Endpoint):
+    """An endpoint that believes no cookie."""
+
+    def _cookie_is_valid(self, request: Message, path: Path, now: float) -> bool:
+        return super()._cookie_is_valid(request, path, now) and False
+
+
+def test_s2_6_cookie_rounds_are_bounded() -> None:
+    """7296-2.6-22."""
+    pair = Pair(settings=Settings(cookie_threshold=0))
+    old = pair.ends[B].environment
+    pair.ends[B] = Demanding((pair.connections[B],), old.crypto, old.random, Settings(cookie_threshold=0))
+    pair.initiate(A)
+    for _ in range(200):
+        if not pair.flying:
+            break
+        pair.deliver(pair.flying[0])
+    assert not pair.flying
+    pair.settle()
+    assert not pair.ikes(A)
+    assert len({flight.datagram for flight in pair.past if flight.to == B}) <= Settings().initial_rounds
+
+
 # What AUTH covers
 
 

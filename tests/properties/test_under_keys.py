@@ -1,11 +1,15 @@
 """What a peer with the right keys may send and must not achieve (Sections 1, 1.2, 1.3, 2.18, 2.21.2, 2.21.3)."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ikeref_properties.network import ENDS, PEER, A, B, Pair
+from ikeref_properties.network import ENDS, PEER, A, B, Pair, connection
 
 from ikeref import sa, wire
+from ikeref.policy import addresses, identities, proposals
+from ikeref.policy.connections import Connection, Settings
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, ProtocolId, TransformType
 from ikeref.sa import Phase
 from ikeref.wire import KE, SA, D, IDi, N, Nonce, Payload, Proposal, Transform, TSi, TSr, Unknown
@@ -36,6 +40,18 @@ PAYLOADS: tuple[Payload, ...] = (
     IDi(2, b"a.example"),
 )
 EXCHANGES = (34, 35, 36, 37, 43, 99)
+WHOLE: tuple[tuple[int, list[Payload]], ...] = (
+    (36, [PAYLOADS[1], PAYLOADS[2], PAYLOADS[3]]),
+    (36, [PAYLOADS[0], PAYLOADS[2], PAYLOADS[4], PAYLOADS[5]]),
+    (37, [PAYLOADS[6]]),
+    (37, [PAYLOADS[7]]),
+    (37, []),
+)
+"""Requests that an established IKE SA would serve: both ends' rekey, a Child SA, Deletes, a liveness check."""
+ANY = st.one_of(
+    st.sampled_from(WHOLE),
+    st.tuples(st.sampled_from(EXCHANGES), st.lists(st.sampled_from(PAYLOADS), max_size=6, unique=True)),
+)
 
 
 def before_auth() -> Pair:
@@ -50,26 +66,25 @@ def before_auth() -> Pair:
 @SEARCH
 @given(
     st.sampled_from(ENDS),
-    st.lists(
-        st.tuples(
-            st.sampled_from(EXCHANGES),
-            st.lists(st.sampled_from(PAYLOADS), max_size=6, unique=True),
-            st.integers(0, 2),
-            st.booleans(),
-        ),
-        max_size=4,
-    ),
+    st.lists(st.tuples(ANY, st.sampled_from((1, 1, 0, 2)), st.booleans()), max_size=4),
 )
-def test_s1_2_nothing_but_auth_authenticates(end: str, forged: list[tuple[int, list[Payload], int, bool]]) -> None:
-    """Whoever has the keys of IKE_SA_INIT and no secret sends what it likes; AUTH is never among it."""
+def test_s1_2_nothing_but_auth_authenticates(
+    end: str, forged: list[tuple[tuple[int, list[Payload]], int, bool]]
+) -> None:
+    """Whoever has the keys of IKE_SA_INIT and no secret sends what it likes; AUTH is never among it.
+
+    What is not IKE_AUTH changes nothing at all (7296-1-02).
+    """
     pair = before_auth()
     peer = PEER[end]
     ike = pair.ikes(peer)[-1]
-    for exchange, payloads, number, response in forged:
+    for (exchange, payloads), number, response in forged:
         if not pair.sessions(end):
             break
+        before = pair.sessions(end)
         answered = arrive(pair, end, sealed(ike, exchange, tuple(payloads), number, response=response))
         assert not answered.kinds() & MADE
+        assert exchange == ExchangeType.IKE_AUTH or pair.sessions(end) == before
         assert all(
             each.phase in (Phase.HALF_OPEN, Phase.AUTH_SENT, Phase.DELETING, Phase.CLOSED)
             for each in (each for session in pair.sessions(end) for each in session.ikes)
@@ -83,6 +98,40 @@ def test_s1_2_the_same_place_with_the_true_message_is_established() -> None:
     assert sa.Established in {type(output) for output in pair.deliver(pair.flying[0]).outputs}
 
 
+def policies(end: str, **changed: object) -> dict[str, Connection]:
+    """Of both ends; that of one is changed."""
+    made = {each: connection(each) for each in ENDS}
+    return made | {end: replace(made[end], **changed)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("begins", ENDS)
+def test_s2_15_the_right_key_proves_no_other_identity(end: str, begins: str) -> None:
+    """7296-1.2-19: one end has the key, and claims to be somebody else."""
+    pair = Pair(1, connections=policies(end, local_id=identities.parse("c.example"))).establish(begins)
+    assert not pair.children(A) + pair.children(B)
+    assert not [ike for ike in pair.ikes(PEER[end]) if ike.phase is Phase.ESTABLISHED]
+
+
+OTHERS = {
+    "traffic": {"local_ts": (addresses.from_text("172.16.0.0/12"),)},
+    "algorithms": {"proposals": proposals.parse("aes128-sha256", ProtocolId.ESP)},
+}
+
+
+@pytest.mark.parametrize("begins", ENDS)
+@pytest.mark.parametrize("why", OTHERS)
+def test_s2_21_2_the_ike_sa_stands_without_its_first_child_sa(begins: str, why: str) -> None:
+    """7296-2.21.2-08, 7296-2.21.2-10: what IKE_AUTH asks for besides is refused."""
+    children = tuple(replace(child, **OTHERS[why]) for child in connection(B).children)  # type: ignore[arg-type]
+    pair = Pair(1, connections=policies(B, children=children)).establish(begins)
+    assert [ike.phase for end in ENDS for ike in pair.ikes(end)] == [Phase.ESTABLISHED] * 2
+    assert not pair.children(A) + pair.children(B)
+    assert any(type(output) is sa.Failed for record in pair.records for output in record.outputs)
+    pair.settle()
+    assert len(pair.ikes(A)) == len(pair.ikes(B)) == 1
+
+
 # An IKE SA is not rekeyed without a key exchange (Section 2.18)
 
 
@@ -94,6 +143,8 @@ def without(proposal: Proposal, kind: int, *instead: Transform) -> Proposal:
 NO_GROUP = Transform(TransformType.KE, KeGroup.NONE)
 WITH_KE = IKE.proposals[0]
 PUBLIC = next(payload for payload in PAYLOADS if type(payload) is KE)
+WEB = ESP.proposals[0]
+TRAFFIC = (TSi((addresses.from_text("10.0.0.0/8"),)), TSr((addresses.from_text("10.0.0.0/8"),)))
 NI = next(payload for payload in PAYLOADS if type(payload) is Nonce)
 GROUPLESS = (
     (SA((without(WITH_KE, TransformType.KE),)), NI),
@@ -160,6 +211,40 @@ def test_s1_3_a_refusal_changes_no_sa(end: str, what: str, why: int, besides: li
     assert not answered.kinds() & {sa.Install, sa.Remove, sa.Closed, sa.NewKeys, sa.Transmit}
     assert [(ike.spi_i, ike.spi_r, ike.phase) for ike in pair.ikes(end)] == ikes
     assert [child._replace(rekey_at=0.0) for child in pair.children(end)] == [before._replace(rekey_at=0.0)]
+
+
+@SEARCH
+@given(st.sampled_from(ENDS), st.permutations((ESP._replace(proposals=(WEB,)), NI, *TRAFFIC)))
+def test_s2_5_payloads_come_in_any_order(end: str, payloads: list[Payload]) -> None:
+    """7296-2.5-21."""
+    pair = Pair(3, settings=Settings()).establish()
+    answered = request(pair, end, ExchangeType.CREATE_CHILD_SA, tuple(payloads))
+    assert sa.Install in answered.kinds()
+
+
+UNKNOWN = st.integers(0, 0xFFFF).filter(lambda kind: kind not in NotifyType._value2member_map_)
+
+
+@SEARCH
+@given(st.sampled_from(ENDS), UNKNOWN, st.binary(max_size=8))
+def test_s3_10_1_an_unknown_notification_in_a_request_is_ignored(end: str, kind: int, data: bytes) -> None:
+    """7296-3.10.1-02, 7296-3.10.1-03: be it an error or a status."""
+    pair = Pair(3).establish()
+    answered = request(pair, end, ExchangeType.INFORMATIONAL, (N(kind, data),))
+    assert [message.payloads for message in answered.messages] == [()]
+    assert not answered.kinds() & {sa.Closed, sa.Remove}
+
+
+@pytest.mark.parametrize(("end", "before", "ends"), [(B, 0, True), (B, 1, False), (A, 0, False), (A, 1, False)])
+def test_s2_21_2_a_report_of_failed_authentication_comes_right_after_it(end: str, before: int, ends: bool) -> None:
+    """7296-2.21.2-12: from the original initiator, in its first request after IKE_AUTH; later it means nothing."""
+    pair = Pair(3).establish()
+    for _ in range(before):
+        pair.command(PEER[end], sa.CheckLiveness())
+        pair.deliver_all()
+    answered = request(pair, end, ExchangeType.INFORMATIONAL, (N(NotifyType.AUTHENTICATION_FAILED),))
+    assert (sa.Closed in answered.kinds()) is ends
+    assert bool(pair.children(end)) is not ends
 
 
 # What is malformed under the keys (Section 2.21.3)

@@ -331,3 +331,12 @@ def test_s3_3_2_a_policy_that_cryptography_cannot_carry_out_is_refused_at_once(t
     with pytest.raises(LocalProtocolError, match="not wholly supported"):
         Endpoint((policy,), RealCrypto(), os.urandom)
     Endpoint((policy,), RealCrypto(legacy=True), os.urandom)
+
+
+def test_s3_10_1_a_malformed_ike_sa_init_gets_no_answer() -> None:
+    """7296-3.10.1-07: INVALID_SYNTAX is for those that have keys."""
+    pair = Pair()
+    message = wire.decode(first_request(pair))
+    doubled = wire.encode(message._replace(payloads=(*message.payloads, message.payloads[0])))
+    assert not sent(pair.ends[B].receive(doubled, TO_B, 0.0))
+    assert sent(pair.ends[B].receive(wire.encode(message), TO_B, 0.0))

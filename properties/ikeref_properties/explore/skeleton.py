@@ -33,9 +33,9 @@ COVERED = {
     Session: "ikes children retries connection* peer* internal*",
     IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answers handshake queue redundant "
     "succeeded expires path* sealed* fragmentation* partial* nat_local* nat_remote* window* peer_window* "
-    "authenticated_by* heard* sent* rekey_at*",
+    "authenticated_by* heard* sent* rekey_at* ends_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
-    "redundant rekey_at* options* original*",
+    "redundant rekey_at* ends_at* options* original*",
     ChildRequest: "command config spi_in nonce proposals* group private tsi tsr transport* crossing condemned",
     IkeRequest: "command spi nonce proposals* group private crossing",
     Informational: "command",

@@ -67,6 +67,8 @@ class Ledger:
         self.keys: dict[tuple[str, IkeName], IkeKeys] = {}
         self.halves: dict[tuple[str, bool, bytes], Half] = {}
         """By end, whether inbound, and SPI."""
+        self.ends: dict[tuple[str, bool, bytes], float] = {}
+        """When one may be used no longer, where it has an end."""
         self.spent: set[tuple[str, bytes]] = set()
         """Inbound SPIs that an end has used already."""
         self.lineage: dict[tuple[str, bytes], int] = {}
@@ -105,11 +107,14 @@ class Ledger:
                     self._remove(record.end, output)
                 case sa.Closed(reason=reason) if "does not answer" in reason:
                     self.silent = True
+                case sa.Closed(reason=reason) | sa.Audit(reason=reason) if "end of its life" in reason:
+                    self.closing = True
                 case _:
                     pass
         self._refused(record)
         self._half_closed(record)
         self._traffic(record)
+        self._expired(record)
 
     def _command(self, record: Record) -> None:
         match record.event:
@@ -244,6 +249,8 @@ class Ledger:
         if half != other:
             raise Violation("same keys (Section 2.17)", f"the ends of SA {spi.hex()} differ")
         self.halves[end, inbound, spi] = half
+        if child.ends_at:
+            self.ends[end, inbound, spi] = child.ends_at
 
     def _refused(self, record: Record) -> None:
         """A Child SA whose initiator does not like the answer is deleted, without ever being its own (1.3.1)."""
@@ -262,6 +269,12 @@ class Ledger:
                     own = self.pairs.get((record.end, spi), b"")
                     if (record.end, True, own) in self.halves and own not in told:
                         raise Violation("half closed (Section 1.4.1)", f"{record.end} says nothing of {own.hex()}")
+
+    def _expired(self, record: Record) -> None:
+        """What has come to the end of its life is not there any more (7296-2.8-01)."""
+        for (end, inbound, spi), ends_at in self.ends.items():
+            if record.now > ends_at and (end, inbound, spi) in self.halves:
+                raise Violation("expired (Section 2.8)", f"{end} still has {_side(inbound)} SA {spi.hex()}")
 
     def _traffic(self, record: Record) -> None:
         """Who could send on a Child SA once can do so until it is deleted, however often it is rekeyed."""

@@ -98,12 +98,23 @@ def by_eap(seed: int, watch: Watch) -> Pair:
     return pair
 
 
+def aging(seed: int, watch: Watch) -> Pair:
+    """Two ends, established, whose SAs end after a while; one end replaces them in time, or tries to, or neither."""
+    rekey = seed % 3 * 6
+    settings = Settings(
+        rekey_child_seconds=rekey, rekey_ike_seconds=2.5 * rekey, expire_child_seconds=20, expire_ike_seconds=45
+    )
+    return Pair(seed, settings=settings, watch=watch).establish()
+
+
 def strangers(seed: int, watch: Watch) -> Pair:
     """Two ends with different shared keys: neither may authenticate the other (Section 2.15)."""
     connections = {A: connection(A, secret=b"the secret of A"), B: connection(B, secret=b"the secret of B")}
     pair = Pair(seed, connections=connections, watch=watch).establish()
     if any(ike.phase is Phase.ESTABLISHED for end in ENDS for ike in pair.ikes(end)):
         raise Violation("authentication (Section 2.15)", "an IKE SA is established between strangers")
+    if any(pair.ikes(end) for end in ENDS):
+        raise Violation("authentication (Section 2.15)", "an end keeps an IKE SA that failed to authenticate")
     return pair
 
 
@@ -164,8 +175,13 @@ def run(seed: int, schedule: Schedule, make: MakePair = established, *, model: b
     """Let a schedule happen, then let everything settle. Raises Violation where something does not hold."""
     judge = Judge(model=model)
     pair = make(seed, judge)
-    for act in schedule:
-        perform(pair, act)
+    try:
+        for act in schedule:
+            perform(pair, act)
+    except Violation:
+        raise
+    except Exception as error:
+        raise Violation("nothing raises (Section 2.21)", f"{type(error).__name__}: {error}") from error
     come_to_rest(pair, judge)
     return pair
 

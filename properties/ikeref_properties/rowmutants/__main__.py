@@ -2,6 +2,9 @@
 
 Minutes. With `--new` faults that the page lists already, word for word, keep what is said of them there: for when a few
 rows have changed.
+
+`python -m ikeref_properties.rowmutants --unique 12 16` looks, for these properties, for a fault that each finds alone,
+and keeps it in unique.json; half a minute for each. docs/mutants_code.md shows them.
 """
 
 import sys
@@ -9,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from ikeref_properties.rowmutants import unique
 from ikeref_properties.rowmutants.corpus import corpus
 from ikeref_properties.rowmutants.judge import NOTHING, Corpus, Finding, judge
 from ikeref_properties.rowmutants.make import Mutant, mutants
@@ -27,6 +31,9 @@ def one(mutant: Mutant) -> Finding:
 
 def main(arguments: list[str]) -> int:
     """Write the page to the path given, or to standard output; exit status 1 if a fault is neither found nor argued."""
+    if arguments[:1] == ["--unique"]:
+        unique.save(unique.alone(map(int, arguments[1:])))
+        return 0
     paths = [Path(each) for each in arguments if each != "--new"]
     before = known(paths[0].read_text("utf-8")) if "--new" in arguments else {}
     kept = {

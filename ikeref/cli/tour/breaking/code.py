@@ -5,17 +5,16 @@ says, and everything else afterwards. The run is judged as every tour is: by the
 checks of the tour, and by the invariants of the random walks.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from ikeref_properties.machines.invariants import Ledger, Violation
+from ikeref_properties.mutants import find, seeded
 from ikeref_properties.network import ENDS, PEER, A, B, Flight, Initiate, Pair, Record, connection
 from ikeref_properties.refinement.words import kind_of
 
 from ikeref import sa
 from ikeref.cli.tour import trace
-from ikeref.cli.tour.breaking.faults import fault_of
 from ikeref.cli.tour.breaking.rows import Move
 from ikeref.cli.tour.breaking.table import Break, Play
 from ikeref.cli.tour.life import Outcome, Stage
@@ -42,24 +41,6 @@ class Ran(NamedTuple):
     """The invariants that don't hold."""
     skipped: tuple[str, ...]
     """What the schedule asks for and the code gave no occasion to."""
-
-
-@contextmanager
-def seeded(mutant: str) -> Iterator[None]:
-    """The code has that fault meanwhile; none with an empty name."""
-    before: list[tuple[Any, str, Any]] = []
-
-    def patch(target: Any, name: str, value: Any) -> None:
-        before.append((target, name, getattr(target, name)))
-        setattr(target, name, value)
-
-    if mutant:
-        fault_of(mutant)(patch)
-    try:
-        yield
-    finally:
-        for target, name, value in reversed(before):
-            setattr(target, name, value)
 
 
 def plays_of(moves: Iterable[Move]) -> tuple[Play, ...]:
@@ -89,7 +70,7 @@ _COMMANDS: Final = {
 def run(chosen: Break, plays: tuple[Play, ...], lowest: str, *, broken: bool = True) -> Ran:
     """The schedule, by code with the fault or without."""
     play = _Run(plays, lowest)
-    with seeded(chosen.mutant if broken else ""):
+    with seeded(find(chosen.mutant) if broken and chosen.mutant else None):
         return play.done(chosen)
 
 

@@ -55,7 +55,7 @@ class Break(NamedTuple):
     broken: Callable[[], Rows] | None = None
     """The broken rows."""
     mutant: str = ""
-    """The fault of the code, by its name (`faults.fault_of`); empty if there is none that matches."""
+    """The fault of the code, by its name (`ikeref_properties.mutants.find`); empty if there is none that matches."""
     differs: str = ""
     """How the fault of the code is not quite that of the rows."""
     plays: tuple[Play, ...] = ()
