@@ -57,10 +57,12 @@ def test_s1_3_1_an_initiator_that_wants_transport_mode_deletes_what_has_tunnel_m
 def test_s2_8_a_rekey_keeps_the_mode_that_is_in_use() -> None:
     """B's policy says transport mode, but A asked for tunnel mode and got it: B's rekey asks for what there is."""
     network = pair(A="tunnel", B="transport")
-    network.command(B, sa.RekeyChild(network.children(B)[0].spi_in))
+    (before,) = network.children(B)
+    network.command(B, sa.RekeyChild(before.spi_in))
     network.settle()
     for end in ENDS:
         assert [each.transport for each in network.children(end)] == [False]
+        assert before.spi_in not in [each.spi_in for each in network.children(end)]
 
 
 def test_ends_that_disagree_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,6 +222,62 @@ def test_s2_5_payloads_come_in_any_order(end: str, payloads: list[Payload]) -> N
     assert sa.Install in answered.kinds()
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_s1_4_1_a_delete_names_any_number_of_child_sas(end: str) -> None:
+    """7296-1.4.1-05, 7296-1.4.1-07: all are closed, and the response names the other halves."""
+    pair = Pair(3).establish()
+    pair.command(A, sa.CreateChild("web"))
+    pair.deliver_all()
+    theirs = tuple(child.spi_in for child in pair.children(PEER[end]))
+    ours = {child.spi_in for child in pair.children(end)}
+    answered = request(pair, end, ExchangeType.INFORMATIONAL, (D(ProtocolId.ESP, 4, theirs),))
+    assert not pair.children(end)
+    (answer,) = answered.messages
+    assert {spi for payload in answer.payloads if type(payload) is D for spi in payload.spis} == ours
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_s1_4_1_a_delete_of_the_ike_sa_is_answered_with_nothing(end: str) -> None:
+    """7296-1.4.1-12."""
+    pair = Pair(3).establish()
+    answered = request(pair, end, ExchangeType.INFORMATIONAL, (D(ProtocolId.IKE, 0, ()),))
+    assert [message.payloads for message in answered.messages] == [()]
+    assert not pair.ikes(end)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_s1_3_beyond_the_limit_of_child_sas_there_are_no_additional_ones(end: str) -> None:
+    pair = Pair(3, settings=Settings(child_limit=1)).establish()
+    pair.command(end, sa.CreateChild("web"))
+    pair.settle()
+    assert [len(pair.children(each)) for each in ENDS] == [1, 1]
+    (failed,) = [o for record in pair.records for o in record.outputs if type(o) is sa.Failed]
+    assert failed.reason == "NO_ADDITIONAL_SAS"
+
+
+WIDE = addresses.from_text("0.0.0.0/0")
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("which", [TSi, TSr])
+def test_s2_9_an_answer_with_more_traffic_than_offered_is_not_taken(end: str, which: type) -> None:
+    pair = Pair(3).establish()
+    pair.command(end, sa.CreateChild("web"))
+    asked = pair.flying.pop().message
+    assert asked is not None
+    kept = {TSi, TSr} - {which}
+    offered = [payload for payload in asked.payloads if type(payload) in kept]
+    payloads = (ESP._replace(proposals=(chosen(asked.payloads),)), NI, *offered, which((WIDE,)))
+    answered = respond(pair, end, ExchangeType.CREATE_CHILD_SA, payloads, asked.message_id)
+    assert sa.Install not in answered.kinds()
+    assert any(type(payload) is D for message in answered.messages for payload in message.payloads)
+
+
+def chosen(payloads: tuple[Payload, ...]) -> Proposal:
+    """The first proposal of a request, with an SPI of the responder."""
+    return next(p.proposals[0] for p in payloads if type(p) is SA)._replace(spi=b"\0\0\x30\1")
+
+
 UNKNOWN = st.integers(0, 0xFFFF).filter(lambda kind: kind not in NotifyType._value2member_map_)
 
 

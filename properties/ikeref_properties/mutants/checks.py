@@ -21,8 +21,11 @@ from hypothesis import HealthCheck, Phase, settings
 
 from ikeref_properties import kernels
 from ikeref_properties.claims import properties
+from ikeref_properties.claims.references import EVERY_SUITE
 from ikeref_properties.explore.search import Search
 from ikeref_properties.explore.values import Bounds
+from ikeref_properties.kernels import schedule
+from ikeref_properties.kernels.source import load
 from ikeref_properties.machines import walk
 from ikeref_properties.machines.invariants import Violation
 from ikeref_properties.machines.schedule import Weights, perform, random_schedule
@@ -216,9 +219,15 @@ def explored(seconds: float = 2.0) -> list[Kill]:
 
 def of_kernels(fault: Mutant) -> list[Kill]:
     """What the checks of decision kernels find, for a fault in one of them."""
-    found = []
+    found: list[Kill] = []
     if len(fault.edits) == 1:
         each = fault.edits[0]
+        if each.module == "ikeref.crypto.schedule":
+            started = time.process_time()
+            verdict = schedule.every_suite(load(each.module, old=each.old, new=each.new))
+            if verdict.claim == "violated":
+                spent = time.process_time() - started
+                found += [Kill(f"kernel:{each.module}.{name}", "every suite", spent) for name in EVERY_SUITE]
         for check in kernels.checks():
             if check.module == each.module:
                 started = time.process_time()

@@ -91,7 +91,7 @@ def _properties(entries: dict[str, Entry]) -> str:
     ]
     for each in properties():
         alone = _alone(each.id, (("", code), ("rows: ", rows)))
-        lines.append(f"| {each.id} | {each.title} | {count[each.id]} | {alone or reason(each.id) or 'MISSING'} |")
+        lines.append(f"| {each.id} | {each.title} | {count[each.id]} | {alone or reason(each.id) or 'not shown'} |")
     return "\n".join(lines) + "\n"
 
 
