@@ -273,6 +273,19 @@ def test_s2_9_an_answer_with_more_traffic_than_offered_is_not_taken(end: str, wh
     assert any(type(payload) is D for message in answered.messages for payload in message.payloads)
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_s2_9_2_a_rekey_that_is_narrower_is_refused(end: str) -> None:
+    """7296-2.9.2-04: the responder does not narrow below what is in use, whatever it is asked for."""
+    pair = Pair(3).establish()
+    (old,) = pair.children(PEER[end])
+    rekey = N(NotifyType.REKEY_SA, b"", ProtocolId.ESP, old.spi_in)
+    one = addresses.from_text({A: "10.1.0.1", B: "10.2.0.1"}[PEER[end]])
+    payloads = (rekey, ESP, NI, TSi((one,)), TSr(old.remote_ts))
+    answered = request(pair, end, ExchangeType.CREATE_CHILD_SA, payloads)
+    assert sa.Install not in answered.kinds()
+    assert len(pair.children(end)) == 1
+
+
 def chosen(payloads: tuple[Payload, ...]) -> Proposal:
     """The first proposal of a request, with an SPI of the responder."""
     return next(p.proposals[0] for p in payloads if type(p) is SA)._replace(spi=b"\0\0\x30\1")

@@ -185,14 +185,15 @@ def one_walk(kind: Kind, seed: int) -> dict[str, int]:
     return listener.broken
 
 
-def walks(seconds: float = 60.0) -> list[Kill]:
-    """What random walks find, each rule once."""
+def walks(seconds: float = 60.0, *, deep: bool = False) -> list[Kill]:
+    """What random walks find, each rule once. Deep: many more, until something is found."""
     found: dict[str, Kill] = {}
     started = time.process_time()
-    for run in range(max(kind.runs for kind in WALKS)):
-        for kind in WALKS:
+    kinds = tuple(kind._replace(runs=kind.runs * 20) for kind in WALKS[:2]) if deep else WALKS
+    for run in range(max(kind.runs for kind in kinds)):
+        for kind in kinds:
             spent = time.process_time() - started
-            if run >= kind.runs or spent > seconds:
+            if run >= kind.runs or spent > seconds or (deep and found):
                 continue
             for rule, step in one_walk(kind, run).items():
                 how = f"{kind.make.__name__}, run {run + 1}, step {step}"

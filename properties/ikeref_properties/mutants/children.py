@@ -180,9 +180,8 @@ CREATING: tuple[Mutant, ...] = (
         "2.21.2",
         edit(
             "sa.child",
-            '            turn.outputs.append(Failed(f"Child SA {config.name}", reason))\n'
-            "            if error is not None and",
-            "            turn.close(ike, reason)\n            if False and error is not None and",
+            '            turn.outputs.append(Failed(f"Child SA {config.name}", reason))\n            _explain',
+            "            turn.close(ike, reason)\n            return\n            _explain",
         ),
         origin="7296-2.21.2-10",
     ),

@@ -217,7 +217,7 @@ AUTH: tuple[Mutant, ...] = (
         "2.15",
         edit(
             "sa.authentication",
-            "        _verify(turn, ike, handshake, claimed, payloads)\n    except",
+            "        verify(turn, ike, handshake, claimed, payloads)\n    except",
             "        pass\n    except",
         ),
         origin="CVE-2021-45079",
@@ -237,34 +237,26 @@ AUTH: tuple[Mutant, ...] = (
     mutant(
         "do other exchanges before IKE_AUTH",
         "1.2",
+        edit("sa.step", "    if early and not rounds.may_report(ike, header):", "    if False:"),
         edit(
             "sa.step",
-            "if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:",
-            "if False:",
-        ),
-        edit(
-            "sa.step",
-            "    if ike.phase is Phase.HALF_OPEN:\n        return authentication",
-            "    if ike.phase is Phase.HALF_OPEN and message.exchange_type == ExchangeType.IKE_AUTH:\n"
-            "        return authentication",
+            "def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:\n    if ike.phase is Phase.HALF_OPEN:\n",
+            "def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:\n"
+            "    if ike.phase is Phase.HALF_OPEN and message.exchange_type == ExchangeType.IKE_AUTH:\n",
         ),
         origin="CVE-2014-2338, CVE-2009-1957",
     ),
     mutant(
         "establish what was rekeyed before IKE_AUTH",
         "1.2",
+        edit("sa.step", "    if early and not rounds.may_report(ike, header):", "    if False:"),
         edit(
             "sa.step",
-            "if ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH:",
-            "if False:",
-        ),
-        edit(
-            "sa.step",
-            "    if ike.phase is Phase.HALF_OPEN:\n        return authentication",
+            "def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:\n",
+            "def _respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:\n"
             "    if ike.phase is Phase.HALF_OPEN and message.exchange_type == ExchangeType.CREATE_CHILD_SA:\n"
             "        turn.peer = turn.connection.local_id\n"
-            "        ike = turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None))\n"
-            "    if ike.phase is Phase.HALF_OPEN:\n        return authentication",
+            "        ike = turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None))\n",
         ),
         origin="CVE-2014-2338",
     ),

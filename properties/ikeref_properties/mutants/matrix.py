@@ -90,7 +90,10 @@ def attempt(fault: Mutant | None, names: list[str], root: Path, tell: Callable[[
         tell(found)
         if not found:
             tell(explored())
-        tell(tests(names, root))
+        failed = tests(names, root)
+        tell(failed)
+        if fault is not None and not found and not failed:
+            tell(walks(30.0, deep=True))
     if fault is not None:
         tell(of_kernels(fault))
 

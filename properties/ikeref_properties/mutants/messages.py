@@ -235,14 +235,14 @@ PROTECTION: tuple[Mutant, ...] = (
         "2.21.2",
         edit(
             "sa.informational",
-            "if message.message_id == _FIRST_AFTER_AUTH and not ike.initiator and (notify := is_report(message)):",
-            "if notify := is_report(message):",
+            "    if (follows or amid) and not ike.initiator and (notify := is_report(message)):",
+            "    if notify := is_report(message):",
         ),
     ),
     mutant(
         "ignore a report of failed authentication",
         "2.21.2",
-        edit("sa.informational", "if message.message_id == _FIRST_AFTER_AUTH and not", "if False and not"),
+        edit("sa.informational", "    if (follows or amid) and not ike", "    if False and not ike"),
         origin="7296-2.21.2-12",
     ),
 )

@@ -8,7 +8,7 @@ from importlib.resources import files
 from ikeref_properties.claims import properties
 from ikeref_properties.mutants import MUTANTS, children, initial, messages, rekeys
 from ikeref_properties.mutants.checks import Kill
-from ikeref_properties.mutants.matrix import Entry, killers
+from ikeref_properties.mutants.matrix import Entry, killers, stale
 from ikeref_properties.mutants.seeding import Mutant
 from ikeref_properties.mutants.uniqueness import Only, only_in_code, only_in_rows
 
@@ -63,7 +63,9 @@ def page(entries: dict[str, Entry]) -> str:
     argued = sum(bool(argument(each.name)) and not _kills(entries, each) for each in MUTANTS)
     parts = [
         _HEAD,
-        f"{len(MUTANTS)} faults: {found} found, {argued} argued, {len(MUTANTS) - found - argued} neither.\n",
+        f"{len(MUTANTS)} faults: {found} found, {argued} argued, {len(MUTANTS) - found - argued} neither"
+        f" or not tried yet. Of {len(stale(entries))} the function has changed since it was tried, or it was not tried;"
+        " `--changed` tries those.\n",
         "## What each property finds\n",
         _properties(entries),
     ]

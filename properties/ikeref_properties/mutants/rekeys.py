@@ -24,15 +24,6 @@ REKEYING: tuple[Mutant, ...] = (
         origin="7296-2.8.2-02",
     ),
     mutant(
-        "lose what waits in a rekey of the IKE SA",
-        "2.8",
-        edit(
-            "sa.rekey",
-            "waiting = tuple(command for command in old.queue if not isinstance(command, RekeyIke))",
-            "waiting = ()",
-        ),
-    ),
-    mutant(
         "lose what the peer inherited",
         "2.8.2",
         edit(

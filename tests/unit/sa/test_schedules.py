@@ -17,6 +17,25 @@ FOUND: dict[str, tuple[int, Schedule]] = {
             Act(LOSE),
         ),
     ),
+    "s1_4_1_deletes_cross_of_a_child_sa_that_still_waits_for_its_outbound_half": (
+        860,
+        (
+            Act(COMMAND, 0, "B", "rekey child"),
+            Act(DELIVER),
+            Act(DELIVER),
+            Act(COMMAND, 1, "A", "rekey child"),
+            *(Act(DELIVER) for _ in range(6)),
+            Act(COMMAND, 0, "A", "rekey child"),
+            Act(COMMAND, 0, "B", "rekey child"),
+            Act(DELIVER),
+            Act(DELIVER),
+            Act(DELIVER),
+            Act(DELIVER, 1),
+            Act(DELIVER),
+            Act(DELIVER),
+            Act(COMMAND, 0, "A", "delete child"),
+        ),
+    ),
     "s1_4_1_a_child_sa_is_deleted_before_its_initiator_knows_of_it": (
         148,
         (
