@@ -70,7 +70,7 @@ LEFT_OUT = (
     "tests/properties/test_scrambled.py",
 )
 """The walks do what the first three do; the last is about the judge, not the code."""
-EXAMPLES = 25
+EXAMPLES = 60
 """Of a Hypothesis test at most, and none of them is shrunk."""
 SLOW = (
     "test_hostile_datagrams_raise_nothing_and_leave_nothing",
