@@ -16,6 +16,7 @@ from ikeref.sa.outputs import Audit, Closed, Install, NewKeys, Output, Remove, R
 from ikeref.sa.values import (
     Answer,
     ChildSa,
+    ChildState,
     Command,
     CreateChild,
     Exchange,
@@ -162,7 +163,8 @@ class Turn:
     def _open_outbound(self, replaced: bytes) -> None:
         """Send on what replaced a Child SA: its initiator, too, has it now (7296-2.8-22)."""
         for child in self.children:
-            if child.replaces == replaced and child.keys is not None and not child.redundant:
+            waits = child.keys is not None and not child.redundant and child.state is not ChildState.DELETING
+            if child.replaces == replaced and waits:
                 ike = self.current or self.ikes[-1]
                 self.outputs.append(Install(False, child, ike.path))
                 self.put_child(child._replace(outbound=True, keys=None))

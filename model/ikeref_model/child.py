@@ -3,10 +3,11 @@
 The answers to requests that collide with something stand in `collisions`.
 """
 
-from ikeref_model.events import Kind, Outcome
+from ikeref_model.events import Alarm, Kind, Outcome
 from ikeref_model.rows import (
     FAILED,
     REFUSALS,
+    SENDING,
     Row,
     opened,
     opened_unless_denied,
@@ -16,9 +17,10 @@ from ikeref_model.rows import (
     row,
     send,
     shut,
+    timer,
 )
 from ikeref_model.state import NOTHING, Child, Ike
-from ikeref_model.terms import Pick, Value, all_of, is_, isnt
+from ikeref_model.terms import Pick, Value, all_of, is_, isnt, no
 
 READY = all_of(is_("ike.state", Ike.ESTABLISHED), is_("ike.room"))
 """The IKE SA can carry a new request about a Child SA."""
@@ -125,7 +127,20 @@ REKEY: tuple[Row, ...] = (
         choice="policy",
         section="1.3.3",
         level="MUST",
-        ids=("7296-2.8-17", "7296-2.8-07", "7296-1.3.3-07"),
+        ids=("7296-2.8-17", "7296-2.8-07", "7296-1.3.3-07", "7296-2.8-20"),
+    ),
+    row(
+        "child.rekey.request.accept.deferred",
+        Child.OPEN,
+        request(Kind.REKEY_CHILD),
+        guard=is_("ike.state", Ike.ESTABLISHED),
+        to=Child.REPLACED,
+        set=opened("child_theirs", out=False),
+        answers=reply(Outcome.OK),
+        choice="policy",
+        section="2.8",
+        level="MAY",
+        ids=("7296-2.8-21", "7296-2.8-17", "7296-2.8-23"),
     ),
     row(
         "child.rekey.request.refuse",
@@ -247,7 +262,7 @@ REKEY: tuple[Row, ...] = (
         Child.CROSSED,
         response(Kind.REKEY_CHILD, Outcome.CHILD_SA_NOT_FOUND),
         to=Child.ABSENT,
-        set={**ANSWERED, **NEVERMIND, **shut("child")},
+        set={**ANSWERED, **NEVERMIND, **shut("child"), **SENDING},
         choice="heed or ignore",
         section="2.25",
         level="SHOULD",
@@ -305,7 +320,7 @@ DELETE: tuple[Row, ...] = (
         request(Kind.DELETE_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED, Ike.REPLACED, Ike.DELETING),
         to=Child.ABSENT,
-        set=shut("child"),
+        set={**shut("child"), **SENDING},
         answers=reply(Outcome.OK),
         section="1.4.1",
         level="MUST",
@@ -316,7 +331,7 @@ DELETE: tuple[Row, ...] = (
         (Child.DELETING, Child.HALF_CLOSED),
         response(Kind.DELETE_CHILD, Outcome.OK),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **shut("child"), **SENDING},
         section="1.4.1",
         level="MUST",
         ids=("7296-1.4.1-02", "7296-1.4.1-03", "7296-1.4.1-07"),
@@ -326,7 +341,7 @@ DELETE: tuple[Row, ...] = (
         Child.HALF_CLOSED,
         response(Kind.DELETE_CHILD, Outcome.EMPTY),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **shut("child"), **SENDING},
         section="1.4.1",
         level="MUST",
         ids=("7296-1.4.1-09",),
@@ -336,7 +351,7 @@ DELETE: tuple[Row, ...] = (
         Child.DELETING,
         response(Kind.DELETE_CHILD, Outcome.EMPTY),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **shut("child"), **SENDING},
         section="1.4.1",
         level="silent",
         ids=("7296-1.4.1-02", "7296-1.4.1-03"),
@@ -346,11 +361,35 @@ DELETE: tuple[Row, ...] = (
         (Child.DELETING, Child.HALF_CLOSED),
         response(Kind.DELETE_CHILD, *(FAILED - {Outcome.EMPTY}), Outcome.CHILD_SA_NOT_FOUND),
         to=Child.ABSENT,
-        set={**ANSWERED, **shut("child")},
+        set={**ANSWERED, **shut("child"), **SENDING},
         section="1.4.1",
         level="silent",
         ids=("7296-1.4.1-02",),
     ),
 )
 
-CHILD: tuple[Row, ...] = CREATE + REKEY + DELETE
+READINESS: tuple[Row, ...] = (
+    row(
+        "child.ready",
+        (Child.OPEN, Child.REKEYING, Child.CROSSED),
+        timer(Alarm.READY),
+        guard=all_of(is_("child.in"), isnt("child.out")),
+        set={"child.out": True},
+        section="2.8",
+        level="implied",
+        ids=("7296-2.8-22", "7296-2.8-24", "7296-2.8-23"),
+    ),
+    row(
+        "child.ready.nothing",
+        tuple(Child),
+        timer(Alarm.READY),
+        guard=no(
+            all_of(is_("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED), is_("child.in"), isnt("child.out"))
+        ),
+        section="2.8",
+        level="implied",
+        ids=("7296-2.8-22",),
+    ),
+)
+
+CHILD: tuple[Row, ...] = CREATE + REKEY + DELETE + READINESS

@@ -6,7 +6,7 @@ One row per sentence, in the order of the RFC; then the situations about which i
 from ikeref_model.child import ANSWERED
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS, UNDECIDED
-from ikeref_model.rows import LIVE, Row, dissolved, handed_over, opened, reply, request, row, shut
+from ikeref_model.rows import LIVE, SENDING, Row, dissolved, handed_over, opened, reply, request, row, shut
 from ikeref_model.state import Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt, no
 
@@ -43,6 +43,19 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         ids=("7296-2.25.1-02", "7296-2.25.1-03", "7296-2.8.1-06", "7296-2.3-06"),
     ),
     row(
+        "collision.rekey_child.rekeying.deferred",
+        Child.REKEYING,
+        request(Kind.REKEY_CHILD),
+        guard=is_("ike.state", Ike.ESTABLISHED),
+        to=Child.CROSSED,
+        set=opened("child_theirs", out=False),
+        answers=reply(Outcome.OK),
+        choice="policy",
+        section="2.8",
+        level="MAY",
+        ids=("7296-2.8-21", "7296-2.25.1-02", "7296-2.25.1-03", "7296-2.8-23"),
+    ),
+    row(
         "collision.rekey_child.absent",
         GONE,
         request(Kind.REKEY_CHILD),
@@ -59,7 +72,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         request(Kind.DELETE_CHILD),
         guard=is_("ike.state", *LIVE),
         to=Child.HALF_CLOSED,
-        set={"child.out": False},
+        set={"child.out": False, **SENDING},
         answers=reply(Outcome.EMPTY),
         section="1.4.1",
         level="MUST",
@@ -83,7 +96,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         request(Kind.DELETE_CHILD),
         guard=NOT_REKEYING_IKE,
         to=Child.CROSSED_GONE,
-        set=shut("child", keep=True),
+        set={**shut("child", keep=True), **SENDING},
         answers=reply(Outcome.OK),
         section="2.25.1",
         level="SHOULD",
@@ -203,7 +216,7 @@ IKE_COLLISIONS: tuple[Row, ...] = (
         request(Kind.DELETE_CHILD),
         guard=REKEYING_IKE,
         to=Child.ABSENT,
-        set=shut("child"),
+        set={**shut("child"), **SENDING},
         answers=reply(Outcome.OK),
         section="2.25.2",
         level="SHOULD",

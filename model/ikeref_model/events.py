@@ -88,6 +88,8 @@ class Alarm(StrEnum):
     HALF_OPEN_EXPIRY = "HALF_OPEN_EXPIRY"
     RETRY = "RETRY"
     """The wait after TEMPORARY_FAILURE and the like is over."""
+    READY = "READY"
+    """The peer can receive on a Child SA: traffic has come in on it, or the wait for that is over (Section 2.8)."""
     USED_UP = "USED_UP"
     """The next Message ID of one end would not fit 32 bits (Section 2.2)."""
 
@@ -149,9 +151,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """A timer fired."""
+    """A timer fired, or something came that belongs to no message."""
 
     alarm: Alarm
+    child: str = ""
+    """READY: the Child SA."""
 
 
 Event = Command | Request | Response | Timer | Input

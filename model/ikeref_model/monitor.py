@@ -190,8 +190,8 @@ class _Step:
                     for path in self.rule(_Path(state, (), sent), rows, observation.sa, name, number=own.number):
                         over = kind in (Kind.CREATE_CHILD, Kind.REKEY_CHILD)
                         yield path._replace(state=path.state.without_denied(observation.sa)) if over else path
-            case Timer(alarm):
-                yield from self.rule(_Path(state, (), sent), self.rows.timers(alarm), observation.sa, "")
+            case Timer(alarm, child):
+                yield from self.rule(_Path(state, (), sent), self.rows.timers(alarm), observation.sa, child)
             case Input() as what:
                 yield from self.rule(_Path(state, (), sent), self.rows.inputs(what), observation.sa, "")
 

@@ -16,8 +16,12 @@ from ikeref_model.terms import all_of, any_of, is_, isnt, no
 REFUSE = reply(Outcome.REFUSED, Outcome.NO_ADDITIONAL_SAS)
 SHOULD = "does not follow a SHOULD"
 SILENT = "fills a silence differently"
+<<<<<<< HEAD
 AT_ONCE = "has requests outstanding together that the others send one after the other (windows above 1)"
 BUSY = all_of(is_("ike.room"), isnt("ike.own", NOTHING))
+=======
+LATER = "waits longer than it has to"
+>>>>>>> 2cfa162 (Let a responder send on what replaces a Child SA later, in the rows as in the code)
 
 RELAXED: tuple[Row, ...] = (
     row(
@@ -99,6 +103,18 @@ RELAXED: tuple[Row, ...] = (
         section="2.25.2",
         level="SHOULD",
         ids=("7296-2.25.2-06",),
+    ),
+    row(
+        "relaxed.create_child.deferred",
+        Child.ABSENT,
+        request(Kind.CREATE_CHILD),
+        guard=is_("ike.state", Ike.ESTABLISHED),
+        set=opened("child", out=False),
+        answers=reply(Outcome.OK),
+        variant=LATER,
+        section="2.8",
+        level="MAY",
+        ids=("7296-2.8-24",),
     ),
     row(
         "relaxed.rekey_ike.refuse",

@@ -182,15 +182,22 @@ def ask(kind: Kind) -> frozenset[Answer]:
     return frozenset((Answer("ask", kind),))
 
 
-def opened(scope: str, *, state: Child = Child.OPEN, due: bool = False) -> dict[str, Value | Pick]:
-    """The updates that bring a Child SA into being, both directions at once (Section 2.8)."""
+def opened(scope: str, *, state: Child = Child.OPEN, due: bool = False, out: bool = True) -> dict[str, Value | Pick]:
+    """The updates that bring a Child SA into being: both directions at once, or the outgoing one later (Section
+    2.8)."""
     return {
         f"{scope}.state": state,
         f"{scope}.in": True,
-        f"{scope}.out": True,
+        f"{scope}.out": out,
         f"{scope}.on_ike": True,
         f"{scope}.due": due,
     }
+
+
+SENDING: dict[str, Value | Pick] = {
+    "child_theirs.out": Pick(is_("child_theirs.state", Child.OPEN, Child.REKEYING, Child.CROSSED), True, None),
+}
+"""The update by which an end sends on what the peer has put in place of a Child SA that goes now (Section 2.8)."""
 
 
 def opened_unless_denied(scope: str, *, state: Child = Child.OPEN, due: bool = False) -> dict[str, Value | Pick]:

@@ -229,7 +229,7 @@ def tidy_child(child: str) -> Term:
     return all_of(
         any_of(no(hollow), all_of(no(into), no(out))),
         any_of(no(half), all_of(into, no(out))),
-        any_of(hollow, half, all_of(into, out)),
+        any_of(hollow, into),
         any_of(isnt(f"{child}.due"), is_(f"{child}.state", Child.REPLACED)),
         any_of(no(any_of(into, out)), *homes),
         any_of(no(is_(f"{child}.state", Child.ABSENT)), no(any_of(*homes))),

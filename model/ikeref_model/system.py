@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ikeref_model import state
-from ikeref_model.events import Kind, Outcome
+from ikeref_model.events import Alarm, Kind, Outcome
 from ikeref_model.rows import Row
 from ikeref_model.state import Variable
 from ikeref_model.tables import ROWS
@@ -203,6 +203,8 @@ class Builder:
     def __init__(self, scope: Scope, rows: tuple[Row, ...]) -> None:
         self.scope = scope
         self.rows = [at_window_one(row) for row in rows if row.on.kinds & set(scope.kinds) and not row.variant]
+        rekeyed = Kind.REKEY_CHILD in scope.kinds
+        self.readiness = [row for row in rows if rekeyed and row.on.alarm is Alarm.READY and row.update]
         self.lowest = ("lowest_child", "lowest_ike")
         self.outcomes = self._representatives()
         self.known = {each.name for each in self.variables()}
@@ -326,6 +328,11 @@ class Builder:
                         for child in self.subjects(row, end, kind):
                             if not (kind is Kind.REKEY_IKE and ike != "old"):
                                 yield from self.step(row, end, ike, child, kind)
+            for row in self.readiness:
+                for child in self.scope.children:
+                    names = Names(end, "old", child, {})
+                    guard = self.term(row.condition(), names)
+                    yield Step(f"{end} {row.name} [{child}]", row.name, guard, tuple(self.effects(row, names).items()))
         if self.scope.recycle:
             yield from self.recycle_child()
             if len(self.scope.ikes) > 1:

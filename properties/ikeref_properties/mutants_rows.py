@@ -206,9 +206,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "rekey.half_installed",
-        "the responder to a rekey installs only the incoming SA and never the outgoing one",
+        "the responder to a rekey installs the incoming SA, and the outgoing one not even when the old one goes",
         PAIRS,
-        with_update("child.rekey.request.accept", {**opened("child_theirs"), "child_theirs.out": False}),
+        without_update("child.delete.request", "child_theirs.out"),
     ),
     Fault(
         "rekey.old_closed_at_once",

@@ -20,6 +20,7 @@ from ikeref_model.events import (
     Request,
     Response,
     Sent,
+    Timer,
 )
 from ikeref_model.explore import Compiled
 from ikeref_model.state import Ike
@@ -102,6 +103,10 @@ def observe(names: Names, step: Step, before: State, after: State) -> tuple[str,
     sa = names[f"ike_{ike}"]
     event: Event
     sent: tuple[Sent, ...] = ()
+    if row.on.what == "timer":
+        assert row.on.alarm is not None
+        timer = Timer(row.on.alarm, names[f"child_{child}"])
+        return end, Observation(sa, timer, (), changes(names, end, before, after))
     if row.on.what == "send":
         kind = Kind(str(after[f"{end}>{ike}.msg"]))
         if kind is Kind.CREATE_CHILD:

@@ -21,7 +21,6 @@ from ikeref_properties.proofs.words import (
     OK,
     SHUT,
     TEMPORARY,
-    opened,
 )
 
 SECTION_2_25_1: tuple[Sentence, ...] = (
@@ -46,7 +45,7 @@ SECTION_2_25_1: tuple[Sentence, ...] = (
         AS_USUAL,
         some=OK,
         if_answered=OK,
-        after=all_of(is_("child.state", Child.CROSSED), opened("child_theirs"), is_("ike.own", Kind.REKEY_CHILD)),
+        after=all_of(is_("child.state", Child.CROSSED), is_("child_theirs.in"), is_("ike.own", Kind.REKEY_CHILD)),
     ),
     Sentence(
         "2.25.1-rekey-of-nothing",

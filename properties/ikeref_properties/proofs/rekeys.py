@@ -1,12 +1,13 @@
 """What Sections 1.3, 1.4, 2.8, 2.8.1 and 2.8.2 say of one end, sentence by sentence: rekeys, and who deletes what."""
 
-from ikeref_model.events import Kind, Outcome
-from ikeref_model.rows import REFUSALS, request, response
+from ikeref_model.events import Alarm, Kind, Outcome
+from ikeref_model.rows import NOTHING_SENT, REFUSALS, request, response, timer
 from ikeref_model.sentences import Sentence, reply_of, sending
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt
 
 from ikeref_properties.proofs.words import (
+    ALIVE,
     CALM,
     OK,
     SHUT,
@@ -319,6 +320,70 @@ REKEYS: tuple[Sentence, ...] = (
         CALM,
         if_answered=OK,
         after=is_("child.in"),
+    ),
+    Sentence(
+        "2.8-old-one-goes-on",
+        "The responder of a rekey goes on to receive, and to send, on the old Child SA.",
+        "2.8",
+        ("7296-2.8-23", "7296-2.8.1-02"),
+        request(Kind.REKEY_CHILD),
+        CALM,
+        if_answered=OK,
+        unchanged=("child.in", "child.out", "child_mine."),
+    ),
+    Sentence(
+        "2.8-sends-when-the-old-one-goes",
+        "When the peer deletes the old one, the responder sends on the new one, at the latest.",
+        "2.8",
+        ("7296-2.8-22",),
+        request(Kind.DELETE_CHILD),
+        all_of(
+            ALIVE,
+            is_("child.state", Child.OPEN, Child.REPLACED, Child.CROSSED, Child.DELETING),
+            is_("child_theirs.state", Child.OPEN),
+        ),
+        after=is_("child_theirs.out"),
+        unchanged=("child_theirs.in", "child_theirs.state"),
+    ),
+    Sentence(
+        "2.8-sends-when-it-has-deleted-the-old-one",
+        "So it does when its own Delete of the old one is answered.",
+        "2.8",
+        ("7296-2.8-23",),
+        response(Kind.DELETE_CHILD, *(frozenset(Outcome) - {Outcome.INVALID_SYNTAX, Outcome.INVALID_MESSAGE_ID})),
+        all_of(is_("child.state", Child.DELETING, Child.HALF_CLOSED), is_("child_theirs.state", Child.OPEN)),
+        after=is_("child_theirs.out"),
+        unchanged=("child_theirs.in", "child_theirs.state"),
+    ),
+    Sentence(
+        "2.8-not-again-on-what-goes",
+        "What is being deleted itself is not opened again.",
+        "1.4.1",
+        ("7296-1.4.1-08",),
+        request(Kind.DELETE_CHILD),
+        all_of(ALIVE, is_("child_theirs.state", Child.HALF_CLOSED, Child.ABSENT), isnt("child_theirs.out")),
+        after=isnt("child_theirs.out"),
+    ),
+    Sentence(
+        "2.8-sends-on-traffic",
+        "When traffic comes in on the new one, or the wait for it is over, the responder sends on it too.",
+        "2.8",
+        ("7296-2.8-22", "7296-2.8-24"),
+        timer(Alarm.READY),
+        all_of(is_("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED), is_("child.in")),
+        NOTHING_SENT,
+        after=all_of(is_("child.out"), is_("child.in")),
+        unchanged=("ike.", "child.state", "child.due", "child_mine.", "child_theirs."),
+    ),
+    Sentence(
+        "2.8-no-other-on-traffic",
+        "Traffic changes nothing else.",
+        "2.8",
+        ("7296-2.8-22",),
+        timer(Alarm.READY),
+        any_of(isnt("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED), isnt("child.in"), is_("child.out")),
+        NOTHING_SENT,
+        unchanged=("*",),
     ),
     Sentence(
         "2.8-receives-before-it-answers-a-rekey",

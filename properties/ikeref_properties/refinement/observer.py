@@ -2,10 +2,8 @@
 
 What the event was is judged from what arrived, never from what the endpoint made of it: a request that is due an answer
 and gets none is still a request. Read are the outputs of the step (messages, SA directions, IKE SAs) and, of the
-arguments, the datagram's own message. Three simplifications:
+arguments, the datagram's own message. Two simplifications:
 
-* A responder that defers sending on what replaces a Child SA (Section 2.8) opens its outbound direction later. The
-  model opens both directions at once; so does the observation. That the outbound one is opened at last is an invariant.
 * The successor of an IKE SA comes into being when its keys do.
 * What a timer does to several IKE SAs at once is one observation for each.
 
@@ -99,8 +97,6 @@ class Observer:
         """Names by the peer's SPI."""
         self._inits: dict[bytes, str] = {}
         """IKE SAs by the IKE_SA_INIT request that they answered."""
-        self._deferred: set[str] = set()
-        """Child SAs of which the outbound direction is not in use yet."""
         self._outstanding: dict[str, dict[int, Outstanding]] = {}
         """By Message ID."""
         self._taken: dict[str, Taken] = {}
@@ -264,11 +260,6 @@ class Observer:
         changes = self._changes(record)
         if any(type(output) is sa.Closed for output in record.outputs):
             self._kept[name] = record.now + self._linger
-        if kind is Kind.DELETE_CHILD and position is Position.FRESH:
-            # The peer's inbound SA is gone, and with it the outbound one that was still to come.
-            gone = [child for child in children if child in self._deferred]
-            changes = (*changes, *(events.Removed(child, Direction.OUT) for child in gone))
-            self._deferred.difference_update(gone)
         event = events.Request(kind, children, position, number, words.window_size(message))
         return Observation(name, event, sent, changes, facts)
 
@@ -403,9 +394,10 @@ class Observer:
         for output in record.outputs if outputs is None else outputs:
             match output:
                 case sa.Install(inbound=inbound, child=child):
-                    self._installed(child, inbound, changes)
+                    name = self._name_child(child) if inbound else self._child(child.spi_in)
+                    changes.append(events.Installed(name, _direction(inbound)))
                 case sa.Remove(inbound=inbound, child=child):
-                    self._removed(self._child(child.spi_in), inbound, changes)
+                    changes.append(events.Removed(self._child(child.spi_in), _direction(inbound)))
                 case sa.NewKeys(spi_i, spi_r):
                     self._keyed(record, spi_i, spi_r, changes)
                 case sa.Established(spi_i, spi_r, peer, succeeds=b""):
@@ -418,23 +410,6 @@ class Observer:
                 case _:
                     pass
         return tuple(changes)
-
-    def _installed(self, child: sa.ChildSa, inbound: bool, changes: list[events.Change]) -> None:
-        if inbound:
-            name = self._name_child(child)
-            self._deferred.add(name)
-            changes += [events.Installed(name, Direction.IN), events.Installed(name, Direction.OUT)]
-            return
-        name = self._child(child.spi_in)
-        if name not in self._deferred:
-            changes.append(events.Installed(name, Direction.OUT))
-        self._deferred.discard(name)
-
-    def _removed(self, name: str, inbound: bool, changes: list[events.Change]) -> None:
-        changes.append(events.Removed(name, Direction.IN if inbound else Direction.OUT))
-        if inbound and name in self._deferred:
-            changes.append(events.Removed(name, Direction.OUT))
-        self._deferred.discard(name)
 
     def _keyed(self, record: Record, spi_i: bytes, spi_r: bytes, changes: list[events.Change]) -> None:
         """The first IKE SA is up once its peer is authenticated, a successor as soon as it has keys."""
@@ -485,6 +460,10 @@ class Observer:
         name = self._child_of_peer(child.spi_out)
         self._children[child.spi_in] = name
         return name
+
+
+def _direction(inbound: bool) -> Direction:
+    return Direction.IN if inbound else Direction.OUT
 
 
 def _with(observation: Observation, changes: tuple[events.Change, ...]) -> Observation:

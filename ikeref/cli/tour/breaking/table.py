@@ -208,7 +208,7 @@ BREAKS: Final[tuple[Break, ...]] = (
         "never-send",
         "the responder to a rekey installs the incoming half of the new Child SA and never the outgoing one",
         "2.8",
-        ("child.rekey.request.accept",),
+        ("child.delete.request", "child.rekey.request.accept.deferred"),
         PAIRS,
         Seeded("rekey.half_installed"),
         "never open the outbound half",
