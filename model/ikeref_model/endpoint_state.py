@@ -52,6 +52,8 @@ class IkeRecord(NamedTuple):
     """How many requests of the peer this end takes at once."""
     peer_window: int = 1
     """How many requests of this end the peer takes at once."""
+    original: bool = False
+    """Whether this end is the original initiator (Section 2.2)."""
 
     @property
     def own(self) -> str | frozenset[str]:
@@ -92,7 +94,7 @@ class ChildRecord(NamedTuple):
     theirs: str = ""
 
 
-IKE_FIELDS = {"state": "state", "due": "due", "verified": "verified"}
+IKE_FIELDS = {"state": "state", "due": "due", "verified": "verified", "original": "original"}
 SIZES = ("window", "peer_window")
 CHILD_FIELDS = {"state": "state", "in": "incoming", "out": "outgoing", "due": "due"}
 
@@ -206,6 +208,11 @@ class Endpoint(NamedTuple):
         if kind is Kind.IKE_SA_INIT:
             return position is (Position.REPLAY if ike.seen else Position.FRESH)
         return position is position_of(message_id, ike.seen, ike.ahead, ike.window)
+
+    def flag_fits(self, sa: str, initiator: bool | None) -> bool:
+        """Whether the Initiator flag of a message of the peer is right: set if and only if the peer is the original
+        initiator of the IKE SA (Section 3.1)."""
+        return initiator is None or initiator != self.ike(sa).original
 
     def may_number(self, sa: str, message_id: int | None, *, kind: Kind | None = None) -> bool:
         """Whether a new request may bear that Message ID: the next one; 0 for every IKE_SA_INIT."""

@@ -90,6 +90,12 @@ class Alarm(StrEnum):
     """The wait after TEMPORARY_FAILURE and the like is over."""
     READY = "READY"
     """The peer can receive on a Child SA: traffic has come in on it, or the wait for that is over (Section 2.8)."""
+    SOFT_EXPIRY = "SOFT_EXPIRY"
+    """An SA has come to the age at which it is to be rekeyed (Section 2.8)."""
+    EXPIRY = "EXPIRY"
+    """The lifetime of the IKE SA is over (Section 2.8)."""
+    CHILD_EXPIRY = "CHILD_EXPIRY"
+    """The lifetime of a Child SA is over, and it was neither replaced nor deleted in time."""
     USED_UP = "USED_UP"
     """The next Message ID of one end would not fit 32 bits (Section 2.2)."""
 
@@ -101,6 +107,8 @@ class Input(StrEnum):
     """Bad ICV, undecodable, or otherwise discarded."""
     UNPROTECTED = "UNPROTECTED"
     """Not protected by an IKE SA: an unknown SPI, a forged notification, a hint."""
+    MISDIRECTED = "MISDIRECTED"
+    """A message whose Initiator flag is not the peer's: that of the original initiator or not (Sections 2.2, 3.1)."""
     UNEXPECTED = "UNEXPECTED"
     """A protected response that answers no outstanding request."""
     INITIAL_CONTACT = "INITIAL_CONTACT"
@@ -134,6 +142,8 @@ class Request:
     message_id: int | None = None
     window: int = 0
     """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""
+    initiator: bool | None = None
+    """Its Initiator flag, where the observer tells it (Section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,8 @@ class Response:
     message_id: int | None = None
     window: int = 0
     """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""
+    initiator: bool | None = None
+    """Its Initiator flag, where the observer tells it (Section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +167,7 @@ class Timer:
 
     alarm: Alarm
     child: str = ""
-    """READY: the Child SA."""
+    """READY and CHILD_EXPIRY: the Child SA."""
 
 
 Event = Command | Request | Response | Timer | Input

@@ -19,10 +19,10 @@ INITIATOR: tuple[Row, ...] = (
         Ike.IDLE,
         send(Kind.IKE_SA_INIT),
         to=Ike.INIT_SENT,
-        set={"ike.own": Kind.IKE_SA_INIT},
+        set={"ike.own": Kind.IKE_SA_INIT, "ike.original": True},
         section="1.2",
         level="implied",
-        ids=("7296-1.2-01", "7296-2.2-02"),
+        ids=("7296-1.2-01", "7296-2.2-02", "7296-3.1-28"),
     ),
     row(
         "init.response.cookie",

@@ -40,13 +40,16 @@ def window_of_one(heir: str) -> dict[str, Value | Pick]:
 HEIR_MINE: dict[str, Value | Pick] = {
     "ike_mine.state": Ike.ESTABLISHED,
     "ike_mine.verified": True,
+    "ike_mine.original": True,
     **window_of_one("ike_mine"),
 }
 HEIR_THEIRS: dict[str, Value | Pick] = {
     "ike_theirs.state": Ike.ESTABLISHED,
     "ike_theirs.verified": True,
+    "ike_theirs.original": False,
     **window_of_one("ike_theirs"),
 }
+"""Whoever begins the rekey is the original initiator of the IKE SA that it makes (Section 2.2)."""
 
 IKE_REKEY: tuple[Row, ...] = (
     row(
@@ -121,6 +124,7 @@ IKE_REKEY: tuple[Row, ...] = (
             **ANSWERED,
             "ike_mine.state": Ike.REPLACED,
             "ike_mine.verified": True,
+            "ike_mine.original": True,
             "ike_mine.due": True,
             **window_of_one("ike_mine"),
             **handed_over("theirs"),

@@ -41,11 +41,12 @@ RESPONDER: tuple[Row, ...] = (
         Ike.IDLE,
         request(Kind.IKE_SA_INIT),
         to=Ike.HALF_OPEN,
+        set={"ike.original": False},
         answers=reply(Outcome.OK),
         choice="policy",
         section="1.2",
         level="implied",
-        ids=("7296-1.2-06", "7296-1.2-07", "7296-2.1-12"),
+        ids=("7296-1.2-06", "7296-1.2-07", "7296-2.1-12", "7296-3.1-29"),
     ),
     row(
         "init.request.malformed",

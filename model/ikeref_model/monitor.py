@@ -160,7 +160,9 @@ class _Step:
                     yield from self.rule(_Path(state, (), sent), self.rows.waits(kind), observation.sa, "")
                 else:
                     yield _Path(state, (), sent)
-            case Request(kind, children, position, message_id):
+            case Request(kind, children, position, message_id, _, initiator):
+                if not state.flag_fits(observation.sa, initiator):
+                    return
                 if not state.position_fits(observation.sa, position, message_id, kind):
                     return
                 paths: Iterable[_Path] = [_Path(state, (), sent)]
@@ -173,7 +175,9 @@ class _Step:
                 for path in paths:
                     answered = position is Position.FRESH and any(isinstance(each, Reply) for each in sent)
                     yield path._replace(state=path.state.counted(observation.sa, answered, message_id))
-            case Response(kind, outcome, children, message_id):
+            case Response(kind, outcome, children, message_id, _, initiator):
+                if not state.flag_fits(observation.sa, initiator):
+                    return
                 own = state.ike(observation.sa).answered_by(kind, message_id)
                 if own is None:
                     return

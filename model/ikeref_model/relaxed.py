@@ -16,12 +16,9 @@ from ikeref_model.terms import all_of, any_of, is_, isnt, no
 REFUSE = reply(Outcome.REFUSED, Outcome.NO_ADDITIONAL_SAS)
 SHOULD = "does not follow a SHOULD"
 SILENT = "fills a silence differently"
-<<<<<<< HEAD
 AT_ONCE = "has requests outstanding together that the others send one after the other (windows above 1)"
 BUSY = all_of(is_("ike.room"), isnt("ike.own", NOTHING))
-=======
 LATER = "waits longer than it has to"
->>>>>>> 2cfa162 (Let a responder send on what replaces a Child SA later, in the rows as in the code)
 
 RELAXED: tuple[Row, ...] = (
     row(

@@ -27,6 +27,7 @@ TITLES = {
     "eap": "IKE_AUTH with EAP, in both roles",
     "child": "The life of a Child SA",
     "ike_rekey": "The end of an IKE SA: rekeyed and inherited, or deleted",
+    "lifetimes": "The end of an SA's lifetime",
     "collisions": "Which answer to which request in which situation",
     "window": "Message IDs, retransmission, liveness, errors",
     "relaxed": "What others may do although the rows above say otherwise",

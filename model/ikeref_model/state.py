@@ -119,8 +119,10 @@ WINDOW: tuple[Variable, ...] = (
     Variable("room", BOOL, True, "the peer's window has room for another request of this end; no row writes it"),
     Variable("window", (ONE, ANNOUNCED), ONE, "how many requests of the peer this end takes at once"),
     Variable("peer_window", (ONE, ANNOUNCED), ONE, "how many requests of this end the peer takes at once"),
+    Variable("original", BOOL, False, "this end is the original initiator of the IKE SA (Sections 2.2, 3.1)"),
 )
-"""Of an IKE SA too. Where the window is 1 they say nothing: there is room while nothing is outstanding."""
+"""Of an IKE SA too. No guard reads the last: it tells which messages are misdirected. Where the window is 1 the others
+say nothing: there is room while nothing is outstanding."""
 CHILD: tuple[Variable, ...] = (
     Variable("state", tuple(Child), Child.ABSENT, "where the Child SA stands"),
     Variable("in", BOOL, False, "the incoming SA is installed"),

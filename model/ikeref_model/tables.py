@@ -6,6 +6,7 @@ from ikeref_model.eap import EAP
 from ikeref_model.ike_initiator import INITIATOR
 from ikeref_model.ike_rekey import IKE_LIFE
 from ikeref_model.ike_responder import RESPONDER
+from ikeref_model.lifetimes import LIFETIMES
 from ikeref_model.relaxed import RELAXED
 from ikeref_model.rows import Row
 from ikeref_model.window import WINDOW
@@ -16,6 +17,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
     "eap": EAP,
     "child": CHILD,
     "ike_rekey": IKE_LIFE,
+    "lifetimes": LIFETIMES,
     "collisions": COLLISIONS,
     "window": WINDOW,
 }

@@ -476,6 +476,15 @@ ERRORS: tuple[Row, ...] = (
         ids=("7296-2.2-09",),
     ),
     row(
+        "input.misdirected",
+        EVERY,
+        arrives(Input.MISDIRECTED),
+        answers=ONE_WAY | NOTHING_SENT,
+        section="3.1",
+        level="MUST",
+        ids=("7296-3.1-28", "7296-3.1-29", "7296-3.1-30", "7296-2.2-07", "7296-2.2-08"),
+    ),
+    row(
         "input.unprotected",
         EVERY,
         arrives(Input.UNPROTECTED),

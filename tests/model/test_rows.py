@@ -48,7 +48,7 @@ def test_row_is_well_formed(row: Row) -> None:
                 assert row.on.what in ("request", "input")
             case "ask":
                 assert answer.name in set(Kind)
-                assert row.on.what in ("send", "response", "request")
+                assert row.on.what in ("send", "response", "request", "timer")
             case "repeat" | "nothing" | "one-way":
                 assert not answer.name
             case other:

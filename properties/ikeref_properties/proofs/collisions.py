@@ -48,6 +48,16 @@ SECTION_2_25_1: tuple[Sentence, ...] = (
         after=all_of(is_("child.state", Child.CROSSED), is_("child_theirs.in"), is_("ike.own", Kind.REKEY_CHILD)),
     ),
     Sentence(
+        "2.25.1-rekey-again",
+        "One more request to rekey it, before the nonces are compared, gets TEMPORARY_FAILURE (the RFC is silent).",
+        "2.25",
+        ("7296-2.25-02",),
+        request(Kind.REKEY_CHILD),
+        all_of(CALM, is_("child.state", Child.CROSSED)),
+        TEMPORARY,
+        unchanged=("*",),
+    ),
+    Sentence(
         "2.25.1-rekey-of-nothing",
         "A request to rekey a Child SA that does not exist gets CHILD_SA_NOT_FOUND.",
         "2.25.1",

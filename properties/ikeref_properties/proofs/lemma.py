@@ -74,7 +74,7 @@ def _rows_break_it(rows: tuple[Row, ...]) -> str:
             case "response":
                 if own != NOTHING:
                     return f"{row.name} does not take note of the response"
-            case "request" if own is not None and room:
+            case "request" | "timer" if own is not None and room:
                 if row.answers != ask(Kind(str(own))):
                     return f"{row.name} does not remember what it sent"
             case _:

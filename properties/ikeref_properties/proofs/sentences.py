@@ -9,6 +9,7 @@ from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt
 
 from ikeref_properties.proofs.collisions import SECTION_2_25_1, SECTION_2_25_2
+from ikeref_properties.proofs.lifetimes import LIFETIMES, ORIGINAL_INITIATOR
 from ikeref_properties.proofs.order import EAP, ORDER
 from ikeref_properties.proofs.rekeys import REKEYS
 from ikeref_properties.proofs.windows import WINDOW
@@ -160,5 +161,15 @@ ENDINGS: tuple[Sentence, ...] = (
     ),
 )
 
-SENTENCES: tuple[Sentence, ...] = (*SECTION_2_25_1, *SECTION_2_25_2, *REKEYS, *WINDOW, *ORDER, *EAP, *ENDINGS)
+SENTENCES: tuple[Sentence, ...] = (
+    *SECTION_2_25_1,
+    *SECTION_2_25_2,
+    *REKEYS,
+    *WINDOW,
+    *ORDER,
+    *EAP,
+    *ENDINGS,
+    *LIFETIMES,
+    *ORIGINAL_INITIATOR,
+)
 BY_ID: dict[str, Sentence] = {each.id: each for each in SENTENCES}

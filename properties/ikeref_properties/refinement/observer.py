@@ -207,6 +207,11 @@ class Observer:
         ):
             sent = self._sent(record.outputs, name or "")
             return Observation(name or "", events.Input.UNPROTECTED, sent, self._changes(record))
+        stray = self._ikes.get(message.spi_i if message.flags & FLAG_INITIATOR else message.spi_r)
+        if name is None and stray is not None:
+            return Observation(
+                stray, events.Input.MISDIRECTED, self._sent(record.outputs, stray), self._changes(record)
+            )
         if message.is_response:
             return self._response(record, message, name)
         return self._request(record, message, name)
@@ -260,7 +265,8 @@ class Observer:
         changes = self._changes(record)
         if any(type(output) is sa.Closed for output in record.outputs):
             self._kept[name] = record.now + self._linger
-        event = events.Request(kind, children, position, number, words.window_size(message))
+        flag = bool(message.flags & FLAG_INITIATOR)
+        event = events.Request(kind, children, position, number, words.window_size(message), flag)
         return Observation(name, event, sent, changes, facts)
 
     def _note_crossing(self, name: str, kind: Kind, message: Message, record: Record) -> None:
@@ -289,7 +295,9 @@ class Observer:
         if own.kind is not Kind.IKE_SA_INIT or any(type(output) is sa.NewKeys for output in record.outputs):
             del self._outstanding[name][message.message_id]
             facts = (*facts, *self._facts_of_next(record))
-        event = events.Response(own.kind, outcome, children, message.message_id, words.window_size(message))
+        flag = bool(message.flags & FLAG_INITIATOR)
+        window = words.window_size(message)
+        event = events.Response(own.kind, outcome, children, message.message_id, window, flag)
         changes = self._changes(record)
         return Observation(name, event, self._sent(record.outputs, name), changes, facts)
 

@@ -1,0 +1,187 @@
+"""What Sections 2.2, 2.8 and 3.1 say of one end, sentence by sentence: lifetimes, and who is the original initiator."""
+
+from ikeref_model.events import Alarm, Input, Kind, Outcome
+from ikeref_model.rows import LIVE, NOTHING_SENT, ONE_WAY, On, arrives, ask, request, response, timer
+from ikeref_model.sentences import Sentence, sending
+from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.terms import all_of, any_of, is_, isnt
+
+from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EVERY_STATE, OK, SHUT
+
+IN_USE = is_("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED)
+ROLES = ("ike.original", "ike_mine.original", "ike_theirs.original")
+
+LIFETIMES: tuple[Sentence, ...] = (
+    Sentence(
+        "2.8-soft",
+        "Old age by itself changes nothing: what comes of it is a rekey.",
+        "2.8",
+        ("7296-2.8-12", "7296-2.8-13"),
+        timer(Alarm.SOFT_EXPIRY),
+        EVERY_STATE,
+        NOTHING_SENT,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "2.8-expired",
+        "An IKE SA whose lifetime is over is not used any more: it is closed with all its Child SAs, in silence.",
+        "2.8",
+        ("7296-2.8-01", "7296-2.8-05"),
+        timer(Alarm.EXPIRY),
+        all_of(ALIVE, isnt("ike.state", Ike.CROSSED)),
+        NOTHING_SENT,
+        after=all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), isnt("ike.due"), ALL_SHUT),
+        unchanged=("ike_mine.", "ike_theirs."),
+    ),
+    Sentence(
+        "2.8-expired-crossed",
+        "If the peer has rekeyed it meanwhile, the successor inherits.",
+        "2.8.2",
+        ("7296-2.8.2-02", "7296-2.8-01"),
+        timer(Alarm.EXPIRY),
+        all_of(is_("ike.state", Ike.CROSSED), isnt("ike_theirs.state", Ike.CLOSED)),
+        NOTHING_SENT,
+        after=all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), is_("each.on_theirs"), isnt("each.on_ike")),
+        unchanged=("ike_mine.", "ike_theirs."),
+    ),
+    Sentence(
+        "2.8-expired-otherwise",
+        "Where there is no IKE SA nothing expires.",
+        "2.8",
+        ("7296-2.8-13",),
+        timer(Alarm.EXPIRY),
+        isnt("ike.state", *LIVE),
+        NOTHING_SENT,
+        unchanged=("*",),
+    ),
+    Sentence(
+        "2.8-expired-child",
+        "A Child SA whose lifetime is over, and that was not rekeyed, is not used any more, in neither direction.",
+        "2.8",
+        ("7296-2.8-01",),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(ALIVE, IN_USE),
+        NOTHING_SENT | ask(Kind.DELETE_IKE),
+        some=NOTHING_SENT,
+        after=all_of(SHUT, is_("child.state", Child.ABSENT)),
+        unchanged=("ike_mine.", "ike_theirs.", "child_theirs."),
+    ),
+    Sentence(
+        "2.8-expired-child-closes",
+        "Since rekeying it failed, the IKE SA is closed with all its Child SAs: at once, or by a Delete.",
+        "2.8",
+        ("7296-2.8-05",),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(ALIVE, is_("child.state", Child.REKEYING, Child.CROSSED)),
+        NOTHING_SENT,
+        after=all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), isnt("ike.due"), ALL_SHUT),
+    ),
+    Sentence(
+        "2.8-expired-child-deletes",
+        "The Delete is that of the IKE SA.",
+        "2.8",
+        ("7296-2.8-05", "7296-2.4-26"),
+        timer(Alarm.CHILD_EXPIRY),
+        ALIVE,
+        if_answered=ask(Kind.DELETE_IKE),
+        after=all_of(is_("ike.state", Ike.DELETING), is_("ike.own", Kind.DELETE_IKE)),
+        unchanged=("child_theirs.",),
+    ),
+    Sentence(
+        "2.8-expired-child-is-closed-whole",
+        "Where the IKE SA closes at once, nothing of it is left.",
+        "2.8",
+        ("7296-2.8-05",),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(ALIVE, IN_USE),
+        if_answered=NOTHING_SENT,
+        after=any_of(
+            all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), isnt("ike.due"), ALL_SHUT),
+            all_of(ALIVE, isnt("child.on_ike"), isnt("child.due")),
+        ),
+    ),
+    Sentence(
+        "2.8-expired-child-otherwise",
+        "What is being deleted, or was never there, does not expire.",
+        "2.8",
+        ("7296-2.8-07",),
+        timer(Alarm.CHILD_EXPIRY),
+        any_of(
+            isnt("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED),
+            isnt("ike.state", *LIVE),
+        ),
+        NOTHING_SENT,
+        unchanged=("*",),
+    ),
+)
+
+ORIGINAL_INITIATOR: tuple[Sentence, ...] = (
+    Sentence(
+        "2.2-original-initiator",
+        "Who sends IKE_SA_INIT is the original initiator.",
+        "3.1",
+        ("7296-3.1-28",),
+        sending(Kind.IKE_SA_INIT),
+        is_("ike.own", NOTHING),
+        after=is_("ike.original"),
+    ),
+    Sentence(
+        "2.2-original-responder",
+        "Who accepts it is not.",
+        "3.1",
+        ("7296-3.1-29",),
+        request(Kind.IKE_SA_INIT),
+        is_("ike.state", Ike.IDLE),
+        if_answered=OK,
+        after=isnt("ike.original"),
+    ),
+    Sentence(
+        "2.2-original-initiator-of-a-rekey",
+        "Of the IKE SA that a rekey makes, the original initiator is the one that began the rekey.",
+        "2.2",
+        ("7296-2.2-08", "7296-3.1-30"),
+        response(Kind.REKEY_IKE, Outcome.OK),
+        is_("ike.state", Ike.REKEYING, Ike.CROSSED),
+        after=is_("ike_mine.original"),
+        unchanged=("ike.original", "ike_theirs.original"),
+    ),
+    Sentence(
+        "2.2-original-responder-of-a-rekey",
+        "The one that answered it is not.",
+        "2.2",
+        ("7296-2.2-08", "7296-3.1-30"),
+        request(Kind.REKEY_IKE),
+        ALIVE,
+        if_answered=OK,
+        after=isnt("ike_theirs.original"),
+        unchanged=("ike.original", "ike_mine.original"),
+    ),
+    Sentence(
+        "2.2-original-for-ever",
+        "No other request changes who is the original initiator.",
+        "2.2",
+        ("7296-2.2-08",),
+        request(*(kind for kind in Kind if kind not in (Kind.IKE_SA_INIT, Kind.REKEY_IKE))),
+        EVERY_STATE,
+        unchanged=ROLES,
+    ),
+    Sentence(
+        "2.2-original-for-ever-by-response",
+        "No other response does.",
+        "2.2",
+        ("7296-2.2-08",),
+        On("response", frozenset(Kind) - {Kind.REKEY_IKE}, frozenset(Outcome)),
+        EVERY_STATE,
+        unchanged=ROLES,
+    ),
+    Sentence(
+        "3.1-misdirected",
+        "A message whose Initiator flag is not the peer's changes nothing and gets no protected answer.",
+        "3.1",
+        ("7296-3.1-28", "7296-3.1-29", "7296-2.2-07"),
+        arrives(Input.MISDIRECTED),
+        EVERY_STATE,
+        ONE_WAY | NOTHING_SENT,
+        unchanged=("*",),
+    ),
+)
