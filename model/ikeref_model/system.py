@@ -126,8 +126,8 @@ def negation(term: Term) -> Term:
 
 def at_window_one(row: Row) -> Row:
     """The row where the window is 1: there is room while nothing is outstanding, and no window size is remembered."""
-    sizes = ("window", "peer_window")
-    update = tuple(each for each in row.update if each.variable.partition(".")[2] not in sizes)
+    left_out = {each.name for each in state.WINDOW}
+    update = tuple(each for each in row.update if each.variable.partition(".")[2] not in left_out)
     return row._replace(guard=_room_of_one(row.guard), update=update)
 
 
