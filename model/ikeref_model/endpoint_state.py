@@ -96,6 +96,8 @@ class ChildRecord(NamedTuple):
 
 IKE_FIELDS = {"state": "state", "due": "due", "verified": "verified", "original": "original"}
 SIZES = ("window", "peer_window")
+LAST_MESSAGE_ID = 0xFFFFFFFF
+"""It has 32 bits (Section 2.2)."""
 CHILD_FIELDS = {"state": "state", "in": "incoming", "out": "outgoing", "due": "due"}
 
 
@@ -259,6 +261,8 @@ class View(NamedTuple):
         """The value of a variable."""
         scope, _, name = variable.partition(".")
         match scope:
+            case "fact" if name == "used_up":
+                return self.facts[name] or self.ike_from.ike(self.sa).sent > LAST_MESSAGE_ID
             case "fact":
                 return self.facts[name]
             case "ike":

@@ -245,31 +245,51 @@ SUBJECTS: tuple[Term, ...] = (
     any_of(no(is_("child.state", Child.DELETING, Child.HALF_CLOSED)), is_("ike.own", Kind.DELETE_CHILD)),
     any_of(no(is_("child.state", Child.DENIED)), is_("ike.own", Kind.CREATE_CHILD, Kind.REKEY_CHILD)),
     any_of(no(is_("child_mine.state", Child.DENIED)), is_("ike.own", Kind.REKEY_CHILD)),
+    any_of(
+        no(is_("child.state", Child.REKEYING, Child.CROSSED, Child.REKEYING_GONE, Child.CROSSED_GONE)),
+        is_("child.on_ike"),
+    ),
+    any_of(isnt("child.on_ike"), all_of(isnt("child.on_mine"), isnt("child.on_theirs"))),
 )
 """What a row about a Child SA takes for granted of the outstanding request."""
 TIDY: tuple[Term, ...] = (tidy_ike("ike"), ALL_ALONE, *map(tidy_child, ("child", "child_mine", "child_theirs", "each")))
 
 
-OTHERS: tuple[Term, ...] = (
-    is_("each.on_ike"),
-    isnt("each.on_mine"),
-    isnt("each.on_theirs"),
-    *(
-        any_of(no(is_("each.state", *states)), is_("ike.own", *own))
-        for states, own in (
-            ((Child.CREATING, Child.DENIED), (Kind.CREATE_CHILD, Kind.REKEY_CHILD)),
-            ((Child.REKEYING, Child.CROSSED, Child.REKEYING_GONE, Child.CROSSED_GONE), (Kind.REKEY_CHILD,)),
-            ((Child.DELETING, Child.HALF_CLOSED), (Kind.DELETE_CHILD,)),
-        )
-    ),
+BUSY: tuple[tuple[tuple[Child, ...], tuple[Kind, ...]], ...] = (
+    ((Child.CREATING, Child.DENIED), (Kind.CREATE_CHILD, Kind.REKEY_CHILD)),
+    ((Child.REKEYING, Child.CROSSED, Child.REKEYING_GONE, Child.CROSSED_GONE), (Kind.REKEY_CHILD,)),
+    ((Child.DELETING, Child.HALF_CLOSED), (Kind.DELETE_CHILD,)),
+)
+"""States of a Child SA in which a request about it is outstanding on its IKE SA, and which."""
+ALONE_HERE = all_of(isnt("each.on_mine"), isnt("each.on_theirs"))
+HOMELESS: tuple[Term, ...] = (
     *(
         any_of(no(is_(f"{child}.state", *HOLLOW)), all_of(isnt(f"{child}.on_mine"), isnt(f"{child}.on_theirs")))
         for child in ("child", "child_mine", "child_theirs")
     ),
     any_of(no(is_("child_mine.state", Child.DENIED)), isnt("child_mine.on_ike")),
 )
-"""What is known besides where a row is taken: every other Child SA is one of this IKE SA, and what was never installed
-has no home but this IKE SA."""
+"""What was never installed has no home but this IKE SA."""
+OTHERS: tuple[Term, ...] = (
+    is_("each.on_ike"),
+    ALONE_HERE,
+    *(any_of(no(is_("each.state", *states)), is_("ike.own", *own)) for states, own in BUSY),
+    *HOMELESS,
+)
+"""What holds besides where a row is taken: `each` is another Child SA of this IKE SA, and of no other one."""
+ANSWERED_ANOTHER: tuple[Term, ...] = tuple(
+    any_of(no(is_("each.state", *states)), is_(OTHERS_OUTSTANDING, *own)) for states, own in BUSY
+)
+"""What a request was about is told by its Message ID: where a response comes, that of another Child SA is still
+outstanding."""
+LEFT: tuple[Term, ...] = (
+    any_of(isnt("each.on_ike"), ALONE_HERE),
+    any_of(isnt("each.on_mine"), isnt("each.on_theirs")),
+    *(any_of(isnt("each.on_ike"), no(is_("each.state", *states)), is_("ike.own", *own)) for states, own in BUSY),
+    *(any_of(is_("each.on_ike"), no(is_("each.state", *states))) for states, _ in BUSY),
+)
+"""What a row has to leave behind of these: the same where the Child SA is still one of this IKE SA; where it has moved
+to a successor it has one home, and nothing about it is outstanding."""
 
 
 def tidy(row: Row) -> tuple[Term, ...]:
@@ -287,8 +307,10 @@ def untidy(rows: Iterable[Row], names: Collection[str] | None = None) -> Iterato
         rules = tidy(row)
         for event in triggers(row.on):
             solver = z3.Solver(ctx=at.context)
-            solver.add(*possible(at, event), *(evaluate(each, at) for each in (*rules, *OTHERS, row.condition())))
-            broken = no(all_of(*(afterwards(each, row) for each in rules)))
+            known = (*rules, *OTHERS, *(ANSWERED_ANOTHER if row.on.what == "response" else ()))
+            solver.add(*possible(at, event), *(evaluate(each, at) for each in (*known, row.condition())))
+            kept = (*rules, *LEFT, *(HOMELESS if row.component == "child" else ()))
+            broken = no(all_of(*(afterwards(each, row) for each in kept)))
             if solver.check(evaluate(broken, at)) != z3.unsat:
                 yield Breach("tidy", row.name, f"{event} leaves what no row expects")
                 break

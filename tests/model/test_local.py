@@ -1,11 +1,13 @@
 """Every event has a row in every state, and more than one only where the RFC allows a choice."""
 
+import pytest
 from ikeref_model.explore import State, code, explore, satisfying
 from ikeref_model.local import CONSISTENT, gaps, overlaps
 from ikeref_model.rows import Row
+from ikeref_model.sentences import untidy
 from ikeref_model.system import Names, build
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import no, rename, variables_of
+from ikeref_model.terms import TRUE, no, rename, variables_of
 from ikeref_properties.proofs.statements import CHILD_SCOPE, IKE_SCOPE
 
 
@@ -47,3 +49,35 @@ def test_what_the_checks_take_for_granted_holds_wherever_the_ends_can_get() -> N
             inconsistent = satisfying(system, reached, no(rename(CONSISTENT, places)))
             homes = [f"A.child_{child}.on_{ike}" for ike in scope.ikes if ike != "old"]
             assert all(any(code(system).decode(state)[home] for home in homes) for state in inconsistent)
+
+
+def changed(name: str, *dropped: str) -> tuple[Row, ...]:
+    """The rows with some updates of one of them left out."""
+    return tuple(
+        row._replace(update=tuple(each for each in row.update if each.variable not in dropped))
+        if row.name == name
+        else row
+        for row in ROWS
+    )
+
+
+def test_what_is_known_of_other_child_sas_is_left_behind_by_every_row() -> None:
+    assert not list(untidy(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("name", "dropped"),
+    [
+        ("ike.rekey.response.ok", ("each.on_ike",)),  # two homes
+        ("ike.rekey.response.ok", ("each.on_mine",)),  # none
+        ("window.used_up", ("each.state", "each.in", "each.out")),  # open, of an IKE SA that is no more
+        ("child.rekey.send", ("ike.own",)),  # in the state of a rekey that nobody has asked for
+    ],
+)
+def test_a_row_that_leaves_something_else_behind_is_found(name: str, dropped: tuple[str, ...]) -> None:
+    assert [each.row for each in untidy(changed(name, *dropped), {name})] == [name]
+
+
+def test_a_child_sa_that_moves_while_a_request_about_it_is_outstanding_is_found() -> None:
+    rows = tuple(row._replace(guard=TRUE) if row.name == "ike.rekey.request.accept" else row for row in ROWS)
+    assert [each.row for each in untidy(rows, {"ike.rekey.request.accept"})] == ["ike.rekey.request.accept"]

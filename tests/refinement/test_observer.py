@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from ikeref_properties.network import ENDS, A, B, Flight, Pair, Record, connection
-from ikeref_properties.refinement import Observer
+from ikeref_properties.refinement import Observer, Verdict
 
 from ikeref import sa
 from ikeref.crypto import Provider
 from ikeref.crypto.free import FreeCrypto
 from ikeref.crypto.real import RealCrypto
+from ikeref.endpoint import Endpoint
 from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import Secret
+from ikeref.policy.identities import parse
 from ikeref.registry import NotifyType
-from ikeref.wire import FLAG_RESPONSE, D, N
+from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, D, N
 
 
 @cache
@@ -94,8 +97,6 @@ def test_an_output_left_out_is_rejected() -> None:
     for index, place in places(*VISIBLE):
         outputs = life()[index].outputs
         output = outputs[place]
-        if type(output) is sa.Install and not output.inbound:
-            continue  # May be deferred (Section 2.8); that it comes at last is an invariant of the ledger.
         if isinstance(life()[index].event, sa.Tick):
             continue  # That a lost request is repeated shows at rest.
         shorter = (*outputs[:place], *outputs[place + 1 :])
@@ -211,3 +212,57 @@ def test_either_provider_leads_the_same_life(make: Callable[[], Provider]) -> No
     assert len(pair.records) > 20
     for record in pair.records:
         assert observers[record.end].observe(record).ok
+
+
+def restarted(**other: Any) -> tuple[Pair, list[Verdict]]:
+    """A restarts, and tells B so by INITIAL_CONTACT; what the model says of B."""
+    own = {end: replace(connection(end), initial_contact=True, **other) for end in ENDS}
+    pair = Pair(7, connections=own).establish()
+    old = pair.ends[A].environment
+    pair.ends[A] = Endpoint(old.connections, old.crypto, old.random, old.settings)
+    pair.initiate(A)
+    pair.deliver_all()
+    observer = Observer(B)
+    return pair, [observer.observe(record) for record in pair.records if record.end == B]
+
+
+def test_s2_4_initial_contact_ends_the_stale_ike_sa_by_a_row_of_its_own() -> None:
+    _, verdicts = restarted()
+    assert [verdict.explanation for verdict in verdicts if not verdict.ok] == []
+    assert "contact.initial" in {match.row.name for verdict in verdicts for match in verdict.rows}
+
+
+def test_s2_4_an_end_that_forgets_an_ike_sa_of_somebody_else_is_rejected() -> None:
+    pair, _ = restarted()
+    observer = Observer(B)
+    stranger = parse("c.example")
+    records = [
+        record._replace(
+            outputs=tuple(
+                output._replace(peer=stranger) if type(output) is sa.Established and index < 8 else output
+                for output in record.outputs
+            )
+        )
+        for index, record in enumerate(pair.records)
+        if record.end == B
+    ]
+    assert not all(observer.observe(record).ok for record in records)
+
+
+def test_s3_1_a_message_with_the_flag_of_the_other_end_is_seen_as_such() -> None:
+    pair = Pair(9).establish()
+    pair.command(A, sa.CheckLiveness())
+    flight = pair.flying[0]
+    octets = bytearray(flight.datagram)
+    octets[19] ^= FLAG_INITIATOR
+    assert flight.message is not None
+    turned = flight._replace(
+        datagram=bytes(octets), message=flight.message._replace(flags=flight.message.flags ^ FLAG_INITIATOR)
+    )
+    observer = Observer(B)
+    assert all(observer.observe(record).ok for record in pair.records if record.end == B)
+    outputs = pair.ends[B].receive(turned.datagram, pair.records[0].outputs[0].path, 1.0)  # type: ignore[union-attr]
+    record = pair.records[-1]._replace(end=B, event=turned, outputs=outputs)
+    verdict = observer.observe(record)
+    assert verdict.ok, verdict.explanation
+    assert {match.row.name for match in verdict.rows} == {"input.misdirected"}
