@@ -236,6 +236,9 @@ def _literal(variable: str, values: tuple[Value, ...], positive: bool, each: str
             return f"{subject} is {'' if truth else 'not '}due for deletion by us"
         case "on_ike":
             return f"{subject} is {'' if truth else 'not '}controlled by this IKE SA"
+        case "in" | "out":
+            way = "incoming" if name == "in" else "outgoing"
+            return f"the {way} SA of {subject} is {'' if truth else 'not '}installed"
         case _:
             return text(Is(variable, values) if positive else Not(Is(variable, values)))
 
@@ -281,6 +284,8 @@ def _change(subject: str, values: dict[str, Value]) -> str:
         parts.append("is due for deletion by us")
     if values.get("verified"):
         parts.append("has a verified peer")
+    if "original" in values:
+        parts.append(f"has {'us' if values['original'] else 'the peer'} for its original initiator")
     homes = {"on_ike": "this IKE SA", "on_mine": "our new IKE SA", "on_theirs": "the peer's new IKE SA"}
     gained = [home for name, home in homes.items() if values.get(name) is True]
     if gained:
