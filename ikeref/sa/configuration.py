@@ -123,7 +123,9 @@ def _addresses(turn: Turn, asked: CP) -> tuple[CfgAttr, ...]:
     """
     connection, peer = turn.connection, turn.peer
     assert peer is not None
-    had = turn.internal.attributes if turn.internal is not None and not turn.internal.ours else ()
+    if turn.internal is not None and turn.internal.ours:
+        return ()  # We are the guest in its network.
+    had = turn.internal.attributes if turn.internal is not None else ()
     given: list[CfgAttr] = []
     failed = False
     for kind in ADDRESSES:
@@ -178,7 +180,7 @@ def _take_in(turn: Turn, reply: CP) -> None:
     known = tuple([each._replace(reserved=0) for each in reply.attributes if _is_valid(turn, each)])
     told = Internal(True, known)
     turn.outputs.append(Configured(told))
-    if told.packed:
+    if told.packed and (turn.internal is None or turn.internal.ours):
         turn.internal = told
 
 

@@ -47,17 +47,22 @@ def told(initiator: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return {"toml": ('pools = "lab"', "configuration_required = true"), "tables": POOL}, theirs
 
 
-def begin(start: Start, initiator: str, loss: float = 0.0) -> Any:
+def begin(start: Start, initiator: str, auth: str, loss: float) -> Any:
     ours, theirs = told(initiator)
+    if auth != "psk":
+        ours, theirs = {**ours, "client": initiator == "ours"}, {**theirs, "client": initiator == "theirs"}
     networks = (DYNAMIC, BEHIND_THEM) if initiator == "ours" else (BEHIND_US, DYNAMIC)
-    return start(ours=ours, theirs=theirs, networks=networks, loss=loss)
+    return start(auth, ours=ours, theirs=theirs, networks=networks, loss=loss)
 
 
 @pytest.mark.root
 @ROLES
 @NETWORKS
-def test_s2_19_addresses_are_given_and_last_through_rekeys(loss: float, initiator: str, start: Start) -> None:
-    scene, ikeref, strongswan = begin(start, initiator, loss)
+@pytest.mark.parametrize("auth", ["psk", "eap-mschapv2"])
+def test_s2_19_addresses_are_given_and_last_through_rekeys(
+    auth: str, loss: float, initiator: str, start: Start
+) -> None:
+    scene, ikeref, strongswan = begin(start, initiator, auth, loss)
     for _ in range(2):  # who comes back gets the same
         ike = scenarios.establish(scene, initiator)
         assert traffic(ike, initiator) == {frozenset((FOUR, SIX))}

@@ -17,6 +17,7 @@ from ikeref.policy.pools import Pool, range_of
 from ikeref.registry import CfgAttribute, CfgType, ExchangeType, NotifyType, ProtocolId
 from ikeref.sa import configuration, informational, rekey, turn
 from ikeref.wire import CP, SA, CfgAttr, Message, N, TSi
+from tests.unit.eap import scene as eap
 
 IP4, IP6 = CfgAttribute.INTERNAL_IP4_ADDRESS, CfgAttribute.INTERNAL_IP6_ADDRESS
 DNS4, VERSION = CfgAttribute.INTERNAL_IP4_DNS, CfgAttribute.APPLICATION_VERSION
@@ -198,6 +199,23 @@ def failures(made: Pair, end: str) -> list[str]:
         for output in record.outputs
         if record.end == end and type(output) is sa.Failed
     ]
+
+
+def test_s2_19_with_eap_cp_goes_with_the_sa_payloads() -> None:
+    """7296-2.19-05: in the first request and the last response, and in none between."""
+    policies = eap.connections(eap.peer(eap.MSCHAPV2), eap.server(eap.MSCHAPV2))
+    asker = replace(asking("ipv4"), local_auth=policies[A].local_auth)
+    made = pair(asker, replace(giving(POOL), remote_auth=policies[B].remote_auth))
+    messages = eap.rounds(made)
+    assert [any(type(each) is CP for each in found.payloads) for found in messages] == [
+        any(type(each) is SA for each in found.payloads) for found in messages
+    ]
+    assert len(messages) > 4
+    for found in (messages[0], messages[-1]):
+        kinds = [type(each) for each in found.payloads]
+        assert kinds.index(CP) < kinds.index(SA)
+    assert internal(made, A).packed == internal(made, B).packed == (bytes((10, 9, 0, 1)),)
+    assert [each.local_ts for each in made.children(A)] == [(addresses.host("10.9.0.1"),)]
 
 
 # --- Refusals --------------------------------------------------------------------------------------------------------
@@ -449,6 +467,17 @@ def test_s3_15_asking_again_gives_the_same_address() -> None:
     assert values(ask(made, CfgAttr(IP4)), IP4) == [bytes((10, 9, 0, 1))]
     assert values(ask(made, CfgAttr(IP6)), IP4) == [bytes((10, 9, 0, 1))]
     assert [len(each) for each in internal(made, A).packed] == [16, 4]
+
+
+def test_s2_19_who_was_given_an_address_gives_none_in_return() -> None:
+    """Each of two ends has a pool; whoever asked first is the guest."""
+    made = pair(replace(asking("ipv4"), pools=(POOL,)), giving(POOL))
+    made.command(B, sa.AskConfiguration((CfgAttr(IP4),)))
+    made.settle()
+    reply = configured(message(made, ExchangeType.INFORMATIONAL, response=True, end=A))
+    assert not values(reply, IP4)
+    assert internal(made, A).ours
+    assert not internal(made, B).ours
 
 
 def test_s3_15_1_nothing_of_cfg_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
