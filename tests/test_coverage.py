@@ -6,7 +6,7 @@ from ikeref_properties.catalogue import coverage
 
 ROOT = Path(__file__).parent.parent
 
-FLOOR = {"code": 315, "rows": 200, "properties": 255, "tests": 170}
+FLOOR = {"code": 322, "rows": 200, "properties": 255, "tests": 200}
 """Requirements of RFC 7296 and its extensions that each place cites at least. Raise these, never lower them."""
 
 

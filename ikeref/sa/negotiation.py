@@ -116,7 +116,9 @@ def _candidates(
 
     First what holds the first selectors of the offer, which the packet told (7296-2.9-11, 7296-2.9-12). Where transport
     mode is asked for, policy is looked up with the addresses that this end sees, and if that gives nothing, again with
-    those that were sent, in tunnel mode (7296-2.23.1-05 to 7296-2.23.1-11, 7296-2.23.1-20 to 7296-2.23.1-22).
+    those that were sent, in tunnel mode (7296-2.23.1-05, 7296-2.23.1-06, 7296-2.23.1-07, 7296-2.23.1-08,
+    7296-2.23.1-09, 7296-2.23.1-10, 7296-2.23.1-11, 7296-2.23.1-20,
+    7296-2.23.1-21, 7296-2.23.1-22).
     """
     found: list[_Candidate] = []
     refused = False

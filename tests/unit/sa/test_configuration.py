@@ -124,7 +124,9 @@ def test_s2_19_cp_stands_before_sa_in_both_messages() -> None:
 
 
 def test_s3_15_1_what_was_asked_for_is_told_and_subnets_and_netmask_besides() -> None:
-    """7296-2.19-07, 7296-2.19-08, 7296-3.15.1-18 to 7296-3.15.1-27, 7296-3.15.1-35."""
+    """7296-2.19-07, 7296-2.19-08, 7296-3.15.1-18, 7296-3.15.1-19, 7296-3.15.1-20, 7296-3.15.1-21, 7296-3.15.1-22,
+    7296-3.15.1-23, 7296-3.15.1-25, 7296-3.15.1-26, 7296-3.15.1-27, 7296-3.15.1-30, 7296-3.15.1-32,
+    7296-3.15.1-35."""
     made = pair(asking("ipv4", "ipv6", "dns", "nbns", "dhcp"), giving(POOL))
     assert lines(internal(made, A)) == [
         "INTERNAL_IP4_ADDRESS 10.9.0.1",
@@ -481,7 +483,7 @@ def test_s2_19_who_was_given_an_address_gives_none_in_return() -> None:
 
 
 def test_s3_15_1_nothing_of_cfg_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """7296-3.15.1-37 to 7296-3.15.1-41: the acknowledgement is empty."""
+    """7296-3.15.1-38, 7296-3.15.1-39, 7296-3.15.1-40, 7296-3.15.1-41: the acknowledgement is empty."""
     made = pair(connection(A), connection(B))
     monkeypatch.setattr(informational, "CfgType", type("Other", (), {"REQUEST": CfgType.SET}))
     assert ask(made, CfgAttr(DNS4, bytes(4))) == CP(CfgType.ACK)

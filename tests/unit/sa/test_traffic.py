@@ -255,7 +255,11 @@ def check_padding_is_agreed_for_each_direction() -> None:
 
 
 def check_compression_is_one_of_those_offered() -> None:
-    """7296-2.22-02, 7296-2.22-03, 7296-2.22-05 to 7296-2.22-11: the responder's order decides; it lasts in a rekey."""
+    """The responder's order decides; it lasts in a rekey.
+
+    7296-2.22-01, 7296-2.22-02, 7296-2.22-03, 7296-2.22-05, 7296-2.22-06, 7296-2.22-07, 7296-2.22-10,
+    7296-2.22-11.
+    """
     made = with_options({"ipcomp": (LZS, DEFLATE)}, {"ipcomp": (IpcompTransform.LZJH, DEFLATE, LZS)})
     for end in (None, *ENDS):
         if end is not None:
