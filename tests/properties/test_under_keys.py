@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from ikeref_properties.network import ENDS, PEER, A, B, Pair, connection
 
 from ikeref import sa, wire
+from ikeref.crypto import schedule
+from ikeref.crypto.free import FreeCrypto
 from ikeref.policy import addresses, identities, proposals
 from ikeref.policy.connections import Connection, Settings
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, ProtocolId, TransformType
@@ -349,3 +351,33 @@ def test_s2_21_3_a_malformed_request_ends_the_ike_sa_at_both_ends(
     pair.deliver_all()
     assert not pair.ikes(peer)
     assert not pair.children(peer)
+
+
+# What an IKE SA's successor gets its keys from (Section 2.18)
+
+
+def test_s2_18_the_old_prf_makes_skeyseed_and_the_new_one_the_keys() -> None:
+    """7296-2.18-03, 7296-2.18-04, 7296-2.18-10: recomputed from what was sent; the PRF changes with the rekey."""
+    pair = Pair(7).establish()
+    (old,) = pair.ikes(A)
+    assert old.keys is not None
+    assert old.suite is not None
+    for end in ENDS:
+        for number, session in pair.ends[end].sessions.items():
+            other = replace(
+                session.connection, ike_proposals=proposals.parse("aes256gcm16-prfsha384-x25519", ProtocolId.IKE)
+            )
+            pair.ends[end].sessions[number] = session._replace(connection=other)
+    pair.command(A, sa.RekeyIke())
+    (asked,) = pair.flying
+    made = next(o for o in pair.deliver(asked).outputs if type(o) is sa.NewKeys)
+    (answer,) = pair.flying
+    assert asked.message is not None
+    assert answer.message is not None
+    ni, nr = (next(p.data for p in each.payloads if type(p) is Nonce) for each in (asked.message, answer.message))
+    one, two = (next(p.public for p in each.payloads if type(p) is KE) for each in (asked.message, answer.message))
+    crypto = FreeCrypto()
+    g_ir = crypto.agree(KeGroup.CURVE25519, one, two)
+    skeyseed = schedule.skeyseed_rekey(crypto, old.suite.prf, old.keys.sk_d, g_ir, ni, nr)
+    assert made.suite.prf != old.suite.prf
+    assert made.keys == schedule.ike_keys(crypto, made.suite, skeyseed, ni, nr, made.spi_i, made.spi_r)

@@ -5,13 +5,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from ikeref_properties.claims import properties
 from ikeref_properties.mutants import MUTANTS, Mutant, find, matrix, seeded
 from ikeref_properties.mutants.__main__ import main
 from ikeref_properties.mutants.checks import WALKS, Kill, one_walk, walks
 from ikeref_properties.mutants.matrix import LIMIT, Entry, apart, killers
-from ikeref_properties.mutants.page import argument, page
+from ikeref_properties.mutants.page import argument, page, reason
 from ikeref_properties.mutants.seeding import edit, mutant
-from ikeref_properties.mutants.uniqueness import only_in_code
+from ikeref_properties.mutants.uniqueness import only_in_code, only_in_rows
 
 from ikeref.sa import window
 
@@ -116,6 +117,16 @@ def test_a_fault_whose_code_changed_is_still_found(fault: Mutant) -> None:
 
 
 # The matrix
+
+
+def test_every_property_finds_a_fault_alone_or_a_reason_says_why_it_stays() -> None:
+    alone = only_in_code(ENTRIES).keys() | only_in_rows().keys()
+    assert [each.id for each in properties() if each.id not in alone and not reason(each.id)] == []
+
+
+def test_reasons_are_for_properties_that_need_one() -> None:
+    alone = only_in_code(ENTRIES).keys() | only_in_rows().keys()
+    assert [each.id for each in properties() if each.id in alone and reason(each.id)] == []
 
 
 def test_a_fault_that_one_property_finds_is_that_ones_own() -> None:

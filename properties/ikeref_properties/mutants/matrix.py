@@ -22,8 +22,8 @@ from ikeref_properties.mutants.checks import Kill, cheap_tests, collect, explore
 from ikeref_properties.mutants.seeding import source_of
 
 TABLE = Path(__file__).with_name("matrix.json")
-LIMIT = 240.0
-"""Seconds for one fault: what takes longer is given up, and what was found by then counts."""
+LIMIT = 600.0
+"""Seconds for one fault on a busy machine: what takes longer is given up, and what was found by then counts."""
 
 MEMORY = 2 << 30
 """Octets for one fault."""
@@ -116,7 +116,6 @@ def apart(
             break
     else:
         process.kill()
-        kills.append(Kill("invariant:rest", f"it does not end within {limit:.0f} s", limit))
     process.join()
     return kills
 
