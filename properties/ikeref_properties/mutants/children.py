@@ -134,7 +134,7 @@ CREATING: tuple[Mutant, ...] = (
         "2.8",
         edit(
             "sa.turn",
-            "if child.replaces == replaced and child.keys is not None and not child.redundant:",
+            "if child.replaces == replaced and waits:",
             "if False:",
         ),
         origin="strongSwan 1896, 2477",

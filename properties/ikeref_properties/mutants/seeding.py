@@ -82,8 +82,10 @@ def _changes(name: str, edits: tuple[Edit, ...]) -> list[tuple[FunctionType, Cod
 
 
 def source_of(each: Edit) -> str:
-    """The source of the function that an edit changes, as it is."""
+    """The source of the function that an edit changes, as it is; "" where the edit does not fit."""
     source = inspect.getsource(import_module(each.module))
+    if source.count(each.old) != 1:
+        return ""
     node = _node_at(source, source.count("\n", 0, source.index(each.old)) + 1, each)[1]
     return ast.get_source_segment(source, node) or ""
 
