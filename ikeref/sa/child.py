@@ -106,7 +106,8 @@ def first_answer(
     except RemoteProtocolError as failure:
         _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)
         return
-    _hint(turn, payloads)
+    if agreed.more:
+        _hint(turn)
     _establish(turn, ike, config, intent.spi_in, agreed, handshake.ni, handshake.nr, b"")
 
 
@@ -122,9 +123,8 @@ def _explain(
         turn.audit(f"we offered: TSi {explain.texts(tsi)}, TSr {explain.texts(tsr)}", ike.spi)
 
 
-def _hint(turn: Turn, payloads: tuple[Payload, ...]) -> None:
-    if notification(payloads, NotifyType.ADDITIONAL_TS_POSSIBLE) is not None:
-        turn.audit("the peer would accept more of this traffic, in another Child SA (Section 2.9)")
+def _hint(turn: Turn) -> None:
+    turn.audit("the peer would accept more of this traffic, in another Child SA (Section 2.9)")
 
 
 def _refuse_answer(
@@ -326,7 +326,8 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
         _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure)
         return
     # State
-    _hint(turn, payloads)
+    if agreed.more:
+        _hint(turn)
     replaces = intent.command.spi_in if isinstance(intent.command, RekeyChild) else b""
     made = _establish(
         turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces, intent.condemned

@@ -12,7 +12,7 @@ from ikeref.sa.compose import notification, one
 from ikeref.sa.options import NO_OPTIONS, Options
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import ChildSa, IkeSa
-from ikeref.wire import SA, Payload, Proposal, TrafficSelector, TSi, TSr
+from ikeref.wire import SA, N, Payload, Proposal, TrafficSelector, TSi, TSr
 
 Selectors = tuple[TrafficSelector, ...]
 
@@ -245,7 +245,8 @@ def verify_answer(
     chosen = choice.verify_choice(offer, one(payloads, SA, "1.3.1").proposals)
     tsi = one(payloads, TSi, "1.3.1").selectors
     tsr = one(payloads, TSr, "1.3.1").selectors
-    transport = notification(payloads, NotifyType.USE_TRANSPORT_MODE) is not None
+    said = [payload.type for payload in payloads if type(payload) is N]
+    transport = NotifyType.USE_TRANSPORT_MODE in said
     original: tuple[bytes, ...] = ()
     if transport:
         tsr, tsi, original = _seen(ike, tsr, tsi)
@@ -258,8 +259,11 @@ def verify_answer(
     if transport != asked:
         mode = "transport" if transport else "tunnel"
         raise NoProposalChosen(f"{mode} mode is not acceptable", section="1.3.1", field="N(USE_TRANSPORT_MODE)")
+    if not said:
+        return Agreed(choice.child_suite_of(chosen), tsi, tsr, transport, chosen.spi)
     granted = options.granted(config, spi_in, payloads)
-    return Agreed(choice.child_suite_of(chosen), tsi, tsr, transport, chosen.spi, granted, original)
+    more = NotifyType.ADDITIONAL_TS_POSSIBLE in said
+    return Agreed(choice.child_suite_of(chosen), tsi, tsr, transport, chosen.spi, granted, original, more)
 
 
 def offered_selectors(

@@ -387,8 +387,13 @@ def _offer_any_packet(patch: Patch) -> None:
 
 
 def _claim_fragments(patch: Patch) -> None:
-    granted = options.granted
-    patch.setattr(options, "granted", lambda *args: granted(*args)._replace(non_first_fragments=True))
+    grant = options.grant
+
+    def mutant(*args: Any) -> Any:
+        found, said = grant(*args)
+        return found._replace(non_first_fragments=True), said
+
+    patch.setattr(options, "grant", mutant)
 
 
 def _take_the_others_padding_for_ours(patch: Patch) -> None:
