@@ -15,6 +15,7 @@ from ikeref.crypto import Provider
 from ikeref.errors import Dropped, InvalidMajorVersion, LocalProtocolError, RemoteProtocolError
 from ikeref.policy import choice, proposals
 from ikeref.policy.connections import Connection, Settings
+from ikeref.policy.credentials import EapServer
 from ikeref.policy.identities import Identity
 from ikeref.policy.pools import Leases
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
@@ -84,7 +85,13 @@ class Endpoint:
     def initiate(
         self, connection: Connection, path: Path, now: float, packet: tuple[TrafficSelector, ...] = ()
     ) -> tuple[int, tuple[Output, ...]]:
-        """Begin an IKE SA over `path`, perhaps for a packet: its source and destination. Its number, and what to do."""
+        """Begin an IKE SA over `path`, perhaps for a packet: its source and destination. Its number, and what to do.
+
+        Raises LocalProtocolError where policy has the peer prove itself by EAP, as initiators alone do (Section 2.16).
+        """
+        if isinstance(connection.remote_auth, EapServer):
+            reason = f"connection {connection.name} has its peer prove itself by EAP, so it can only respond"
+            raise LocalProtocolError(reason, section="2.16")
         number = self._number()
         return number, self._keep(number, None, sa.initiate(connection, path, now, self.environment, packet))
 

@@ -21,6 +21,7 @@ from ikeref.net.keylog import KeyLog
 from ikeref.net.transport import Observer
 from ikeref.policy import config
 from ikeref.policy.connections import Configuration, Connection
+from ikeref.policy.credentials import EapServer
 
 Config = Annotated[Path, Argument(metavar="CONFIG", help="Configuration in TOML, see docs/configuration.md.")]
 Do = Annotated[
@@ -102,6 +103,10 @@ def _choose(settings: Configuration, name: str | None, path: Path) -> Connection
     chosen = known[name] if name is not None else settings.connections[0]
     if chosen.remote_address is None:
         stop(f"connection {chosen.name} has no remote_address, so it can only respond: write one, or use ikeref serve")
+    if isinstance(chosen.remote_auth, EapServer):
+        stop(
+            f"connection {chosen.name} has its peers prove themselves by EAP, so it can only respond: use ikeref serve"
+        )
     return chosen
 
 

@@ -53,6 +53,7 @@ MAKERS: tuple[Callable[[int, walk.Watch], Pair], ...] = (
     walk.strangers,
     walk.unanswered,
     _wide,
+    walk.by_eap,
 )
 
 

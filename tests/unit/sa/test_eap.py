@@ -7,6 +7,7 @@ from ikeref_properties.network import A, B, Pair, connection
 
 from ikeref import sa
 from ikeref.crypto.real import RealCrypto
+from ikeref.errors import LocalProtocolError
 from ikeref.policy import identities
 from ikeref.policy.connections import Settings
 from ikeref.registry import AuthMethod, EapCode, ExchangeType, NotifyType
@@ -115,6 +116,12 @@ def test_s2_16_a_wrong_password_ends_the_ike_sa(method: int) -> None:
     assert "the password of 'carol' is wrong" in reasons(ends, B)[0]
     assert "carol" not in reasons(ends, A)[0], "who fails is not told why"
     assert reasons(ends, A)[0].startswith("EAP failed")
+
+
+def test_s2_16_who_has_peers_prove_themselves_by_eap_only_responds() -> None:
+    ends = pair(peer(MD5), server(MD5))
+    with pytest.raises(LocalProtocolError, match="can only respond"):
+        ends.initiate(B)
 
 
 def test_s2_16_the_other_method_is_found_by_nak() -> None:
