@@ -61,8 +61,8 @@ def explore(
     if unknown := [kind for kind in chosen if kind not in KINDS]:
         stop(f"there is no command {unknown[0]!r}; there are: {', '.join(KINDS)}")
     bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, not one_order)
+    search = Search(bounds, processes=processes or len(sched_getaffinity(0)))
     with faults.seeded(fault):
-        search = Search(bounds, processes=processes or len(sched_getaffinity(0)))
         result = _run(search, seconds or float("inf"), console)
     if result.counterexample is not None:
         _print_ladder(result.counterexample, console)

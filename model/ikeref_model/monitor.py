@@ -58,6 +58,8 @@ class Accepted(NamedTuple):
     """The rows of one explanation."""
     explanations: int
     """How many explanations there are."""
+    ways: tuple[tuple[Endpoint, tuple[Match, ...]], ...] = ()
+    """For each of the states the rows of one explanation that leads to it."""
 
 
 class Candidate(NamedTuple):
@@ -423,7 +425,7 @@ def _advance(states: frozenset[Endpoint], observation: Observation, index: _Inde
         for path in _Step(observation, index, against).explain(state):
             found.setdefault(path.state, path.matches)
     if found:
-        return Accepted(frozenset(found), next(iter(found.values())), len(found))
+        return Accepted(frozenset(found), next(iter(found.values())), len(found), tuple(found.items()))
     told = tuple(Candidate(name, section, why()) for name, (section, why) in against.items())
     return Rejection(observation, "No row allows this step", told)
 

@@ -15,8 +15,9 @@ COLLIDING = ("rekey child", "rekey IKE", "delete child", "delete IKE")
 
 
 def search(bounds: Bounds, merging: Merging = SOUND, fault: str = "") -> Result:
+    started = Search(bounds, merging=merging, tidy=not merging.exact)
     with faults.seeded(fault):
-        return Search(bounds, merging=merging, tidy=not merging.exact).run()
+        return started.run()
 
 
 def why(result: Result) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ikeref.errors import Dropped
 from ikeref.sa import child, collisions, informational, rekey, window
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import IkeSa, Phase
@@ -71,6 +72,10 @@ def _never(*_: object) -> bool:
     return False
 
 
+def _silent(*_: object) -> None:
+    raise Dropped("nothing is answered", section="2.1")
+
+
 _step = import_module("ikeref.sa.step")
 """The module; the package has a function of that name."""
 
@@ -87,6 +92,7 @@ FAULTS = (
     Fault("delete-overtakes", "a Delete before the answer is forgotten", "1.4.1", informational, "_condemn", _nothing),
     Fault("never-outbound", "the responder never sends on the new SA", "2.8", Turn, "_open_outbound", _nothing),
     Fault("any-response", "any response answers a request", "2.1", window, "answered_by", _any_response),
+    Fault("silent", "no request is answered", "2.1", _step, "_receive_request", _silent),
     Fault("twice", "a request that comes again is done again", "2.1", window, "request_position", _always_new),
 )
 

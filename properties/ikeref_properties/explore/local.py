@@ -6,6 +6,9 @@ the other end only share it. Time stands still; a timer fires by having its dead
 
 from typing import NamedTuple
 
+from ikeref_model.events import Alarm
+from ikeref_model.rows import Row
+
 from ikeref import sa
 from ikeref.crypto.free import FreeCrypto
 from ikeref.errors import Dropped, LocalProtocolError, ProtocolError
@@ -13,12 +16,13 @@ from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import Environment, Path, Session
 from ikeref.sa.step import Datagram, Tick
 from ikeref.sa.values import ChildRequest, DeleteIke, IkeRequest
-from ikeref.wire import FLAG_INITIATOR
+from ikeref.wire import FLAG_INITIATOR, Message
 from ikeref_properties.explore import checks, skeleton
 from ikeref_properties.explore.draws import NONCE_OCTETS, Draws, Rivals, calendar
 from ikeref_properties.explore.skeleton import EndSkeleton, Origin
 from ikeref_properties.explore.values import Deviation, End, Flight
 from ikeref_properties.network import ADDRESS, ENDS, PEER
+from ikeref_properties.refinement.step import Referee, Step, deferred_after
 
 NOW = 1.0
 """The time, always. Seconds."""
@@ -53,7 +57,14 @@ Memory = dict[tuple[int, type, object, Rivals], tuple[End, tuple[Branch, ...]]]
 class Local:
     """Runs the steps of both ends, and remembers them."""
 
-    def __init__(self, connections: tuple[Connection, Connection], origin: Origin, *, every_nonce: bool = True) -> None:
+    def __init__(
+        self,
+        connections: tuple[Connection, Connection],
+        origin: Origin,
+        *,
+        every_nonce: bool = True,
+        rows: tuple[Row, ...] | None = None,
+    ) -> None:
         self.constants: tuple[object, ...] = (*connections, *(c for each in connections for c in each.children))
         """What every session shares."""
         self._origin = origin
@@ -65,6 +76,7 @@ class Local:
         self._every_nonce = every_nonce
         self._memory: Memory = {}
         self._older: Memory = {}
+        self.referee = Referee(rows)
         self.steps = 0
         """Steps of the code that were really made."""
 
@@ -72,10 +84,13 @@ class Local:
         """Give memory back, but for what was needed since this was last called."""
         self._older, self._memory = self._memory, {}
 
-    def branches(self, who: int, end: End, key: object, peer: End) -> tuple[Branch, ...]:
+    def branches(
+        self, who: int, end: End, key: object, peer: End, message: Message | None = None
+    ) -> tuple[Branch, ...]:
         """What an input can lead to: nothing where it is not allowed. `key` says which input.
 
-        A key is the octets of a datagram, a command, or a timer's name with its place.
+        A key is the octets of a datagram (of which `message` is the same in clear), a command, or a timer's name with
+        its place.
         """
         rivals = _rivals(end, peer, key) if self._every_nonce else Rivals()
         memory = (id(end), type(key), key, rivals)
@@ -83,13 +98,13 @@ class Local:
         if known is not None:
             return known[1]
         older = self._older.get(memory)
-        found = older[1] if older is not None else tuple(self._run(who, end, key, rivals))
+        found = older[1] if older is not None else tuple(self._run(who, end, key, rivals, message))
         if len(self._memory) >= MEMORY:
             self.forget()
         self._memory[memory] = (end, found)
         return found
 
-    def _run(self, who: int, end: End, key: object, rivals: Rivals) -> list[Branch]:
+    def _run(self, who: int, end: End, key: object, rivals: Rivals, message: Message | None) -> list[Branch]:
         session = end.session
         if session is None:
             return [Branch(end, (), (), None)] if type(key) is bytes else []
@@ -106,7 +121,12 @@ class Local:
             except LocalProtocolError:
                 return []
             except Dropped:
-                return [Branch(end, (), (), None)]
+                deviation = (
+                    self._judged(Step(session, message, (), session, end.deferred, end.deferred))
+                    if message is not None
+                    else None
+                )
+                return [Branch(end, (), (), deviation)]
             except Exception as error:  # whatever it is, it is a finding
                 if isinstance(error, ProtocolError):
                     why = f"a ProtocolError gets out: {error}"
@@ -116,9 +136,17 @@ class Local:
             for place in range(len(script), len(draws.choices)):
                 taken = (*script, *(0,) * (place - len(script)))
                 scripts += [(*taken, other) for other in range(draws.choices[place] - 1, 0, -1)]
-            branch = _branch(who, end, key, session, step, draws.count, self._origin)
+            branch = _branch(who, end, key, session, step, draws.count, self._origin, message)
+            if branch.deviation is None and (word := message or _word(key)) is not None:
+                asked = Step(session, word, step.outputs, branch.end.session, end.deferred, branch.end.deferred)
+                branch = branch._replace(deviation=self._judged(asked))
             found.append(branch if branch.deviation is not None else self._with_the_past(who, end, branch))
         return found
+
+    def _judged(self, step: Step) -> Deviation | None:
+        """What the rows say of a step."""
+        why = self.referee.judge(step).why
+        return Deviation("the rows", why) if why else None
 
     def _with_the_past(self, who: int, before: End, branch: Branch) -> Branch:
         """What came before comes again: the request answered last gets the same response, all else has no effect."""
@@ -159,7 +187,9 @@ class Local:
         return after == session and len(sent) == 1 and sent[0].again
 
 
-def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int, origin: Origin) -> Branch:
+def _branch(
+    who: int, end: End, key: object, before: Session, step: sa.Step, drawn: int, origin: Origin, message: Message | None
+) -> Branch:
     session, outputs = step
     if session is not None and session.ikes:
         session = _settle(session)
@@ -176,9 +206,10 @@ def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, dra
             closing = True
         case _:
             closing = closing or _persistent(before, session)
-    made = End(session, drawn, installed, roots, doomed, closing, EMPTY, _remembered(end, key, outputs))
+    deferred = deferred_after(before, message, outputs, end.deferred)
+    made = End(session, drawn, installed, roots, doomed, closing, EMPTY, _remembered(end, key, outputs), deferred)
     try:
-        made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing, origin)
+        made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing, deferred, origin)
     except TypeError as error:
         deviation = deviation or Deviation("totality", str(error))
     sent = tuple(
@@ -188,6 +219,17 @@ def _branch(who: int, end: End, key: object, before: Session, step: sa.Step, dra
     )
     what = "datagram" if type(key) is bytes else str(key[0]) if type(key) is tuple else type(key).__name__
     return Branch(made, sent, outputs, deviation, behaviour(what, outputs, origin))
+
+
+_ALARMS = {"retransmit": Alarm.RETRANSMIT, "give up": Alarm.GIVE_UP, "retry": Alarm.RETRY}
+"""That nobody waits any longer for a closed or a redundant IKE SA is not for the rows: they have no such timer."""
+
+
+def _word(key: object) -> sa.Command | Alarm | None:
+    """What an input is to the rows."""
+    if type(key) is tuple:
+        return _ALARMS.get(key[0])
+    return None if type(key) is bytes else key  # type: ignore[return-value]  # a command
 
 
 def _remembered(end: End, key: object, outputs: tuple[sa.Output, ...]) -> dict[tuple[bytes, bool], tuple[bytes, ...]]:

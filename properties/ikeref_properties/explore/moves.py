@@ -130,7 +130,8 @@ class Moves:
         left: Left | None = None,
     ) -> Iterator[Successor]:
         who = action.end
-        branches = self._local.branches(who, state.ends[who], key, state.ends[1 - who])
+        message = action.flight.skeleton.message if action.flight is not None else None
+        branches = self._local.branches(who, state.ends[who], key, state.ends[1 - who], message)
         for number, branch in enumerate(branches):
             after = _joined(state, who, branch, state.flights if flights is None else flights, left or state.left)
             numbered = action._replace(branch=number) if number else action
@@ -175,12 +176,12 @@ class Moves:
                     flights.append(flight)
                 continue
             end, peer = state.ends[flight.to], state.ends[1 - flight.to]
-            for branch in self._local.branches(flight.to, end, flight.datagram, peer):
+            for branch in self._local.branches(flight.to, end, flight.datagram, peer, flight.skeleton.message):
                 self.checked += 1
                 self.behaviours.add(branch.behaviour)
                 if branch.end.session != end.session or branch.end.plane != end.plane or branch.deviation is not None:
-                    title = flight.skeleton.title
-                    return state, Deviation("old messages (Section 2.3)", f"{title} changes {NAMES[flight.to]}")
+                    why = f"{flight.skeleton.title} changes {NAMES[flight.to]}"
+                    return state, branch.deviation or Deviation("old messages (Section 2.3)", why)
                 if matters:
                     # The same response is on its way: once is as good as twice.
                     flights += [sent for sent in branch.sent if sent not in flights and sent not in state.flights]

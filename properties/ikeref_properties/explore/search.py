@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
+from ikeref_model.rows import Row
+
 from ikeref_properties.explore.crew import Alone, Crew
 from ikeref_properties.explore.fingerprint import SOUND, Merging, fingerprint
 from ikeref_properties.explore.local import Local
@@ -72,8 +74,18 @@ class Result(NamedTuple):
 class Search:
     """A search in progress."""
 
-    def __init__(self, bounds: Bounds, *, merging: Merging = SOUND, tidy: bool = True, processes: int = 1) -> None:
+    def __init__(
+        self,
+        bounds: Bounds,
+        *,
+        merging: Merging = SOUND,
+        tidy: bool = True,
+        processes: int = 1,
+        rows: tuple[Row, ...] | None = None,
+    ) -> None:
+        """`rows` are others than the model's, for seeded faults."""
         self.bounds = bounds
+        self._rows = rows
         if not bounds.every_nonce:
             merging = merging._replace(symmetry=False)  # A's nonces are the lower ones, always.
         self._merging = merging
@@ -96,8 +108,10 @@ class Search:
 
     def moves(self) -> Moves:
         """What may happen in a state; with a memory of its own."""
-        local = Local(self._connections, self.origin, every_nonce=self.bounds.every_nonce)
-        return Moves(local, self.bounds, tidy=self._tidy)
+        return Moves(self._local(), self.bounds, tidy=self._tidy)
+
+    def _local(self) -> Local:
+        return Local(self._connections, self.origin, every_nonce=self.bounds.every_nonce, rows=self._rows)
 
     def run(
         self,
@@ -108,8 +122,7 @@ class Search:
     ) -> Result:
         """Search until nothing is left, something is found, or a limit is reached; Ctrl-C counts as one."""
         begun = monotonic()
-        local = Local(self._connections, self.origin, every_nonce=self.bounds.every_nonce)
-        worker = Worker(local, self.bounds, self.origin, self._merging, tidy=self._tidy)
+        worker = Worker(self._local(), self.bounds, self.origin, self._merging, tidy=self._tidy)
         worker.frontier = [(self.start, 0)]
         crew: Alone | Crew = Alone(worker)
         edges, depth, waiting, processes = 0, 0, 1, 1

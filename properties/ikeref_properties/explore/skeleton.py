@@ -198,6 +198,7 @@ def of_end(
     roots: dict[bytes, bytes],
     doomed: frozenset[bytes],
     closing: bool,
+    deferred: frozenset[bytes],
     origin: Origin,
 ) -> EndSkeleton:
     """What an end is."""
@@ -210,7 +211,7 @@ def of_end(
     rivals: list[tuple[int, bytes, bytes]] = []
     ikes = tuple([_ike(ike, roots, octets, slots, nonces, rivals, origin) for ike in session.ikes])
     present = tuple([roots.get(child.spi_in, b"") for child in session.children])
-    children = sorted([(_child(child, origin), place) for place, child in enumerate(session.children)])
+    children = sorted([(_child(child, deferred, origin), place) for place, child in enumerate(session.children)])
     for words, place in children:
         child = session.children[place]
         octets += words
@@ -322,7 +323,7 @@ def _crossing(
     nonces += crossing.nonces
 
 
-def _child(child: ChildSa, origin: Origin) -> bytes:
+def _child(child: ChildSa, deferred: frozenset[bytes], origin: Origin) -> bytes:
     return (
         bytes(
             (
@@ -332,7 +333,8 @@ def _child(child: ChildSa, origin: Origin) -> bytes:
                 | child.outbound << 2
                 | child.redundant << 3
                 | child.transport << 4
-                | (child.keys is not None) << 5,
+                | (child.keys is not None) << 5
+                | (child.spi_in in deferred) << 6,
             )
         )
         + _code(child.name)

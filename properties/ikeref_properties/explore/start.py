@@ -41,7 +41,7 @@ def _end(pair: Pair, name: str, origin: Origin) -> End:
     if deviation is not None:
         raise AssertionError(f"{deviation.rule}: {deviation.why}")
     session = _now(session)
-    made = skeleton.of_end(session, plane, roots, frozenset(), False, origin)
+    made = skeleton.of_end(session, plane, roots, frozenset(), False, frozenset(), origin)
     return End(session, 0, plane, roots, frozenset(), False, made, {})
 
 

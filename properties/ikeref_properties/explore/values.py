@@ -50,7 +50,7 @@ class Flight(NamedTuple):
 class End:
     """One end: its session, and what its outputs so far say of its data plane. A value, for all its being a class."""
 
-    __slots__ = ("closing", "doomed", "drawn", "old", "plane", "roots", "session", "skeleton")
+    __slots__ = ("closing", "deferred", "doomed", "drawn", "old", "plane", "roots", "session", "skeleton")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class End:
         closing: bool,
         skeleton: EndSkeleton,
         old: dict[tuple[bytes, bool], tuple[bytes, ...]],
+        deferred: frozenset[bytes] = frozenset(),
     ) -> None:
         self.session = session
         self.drawn = drawn
@@ -75,6 +76,8 @@ class End:
         self.closing = closing
         """Whether the IKE SA may end: by command, or after persistent TEMPORARY_FAILURE (Section 2.25)."""
         self.skeleton = skeleton
+        self.deferred = deferred
+        """Child SAs, by inbound SPI, of which only the outbound direction is still to be opened (Section 2.8)."""
         self.old = old
         """By the IKE SA's SPI at this end: the response that came last, the two requests that came last."""
 

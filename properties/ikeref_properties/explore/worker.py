@@ -39,6 +39,10 @@ class Seen(NamedTuple):
     """What ends did, in words that don't depend on names and numbers, nor on which end it was."""
     rests: frozenset[tuple[object, ...]] = frozenset()
     """What both ends have in states at rest."""
+    rows: Counter[tuple[str, str]] = Counter()  # noqa: RUF012 (never changed in place)
+    """The rows that explain the steps made, each with the answer given; how often."""
+    questions: int = 0
+    """Different questions that the rows were asked: abstract state, observation, abstract state."""
 
     def plus(self, other: "Seen") -> "Seen":
         """What two workers saw."""
@@ -49,6 +53,8 @@ class Seen(NamedTuple):
             self.taken + other.taken,
             self.behaviours | other.behaviours,
             self.rests | other.rests,
+            self.rows + other.rows,
+            self.questions + other.questions,
         )
 
 
@@ -110,6 +116,7 @@ class Worker:
         self._cpu = 0.0
         for seen in (self._taken, self._behaviours, self._rests, self.moves.behaviours):
             seen.clear()
+        self._local.referee.forget()
 
     def expand(self, watch: Callable[[int, int], bool]) -> Level:
         """All steps of the states at hand; stops where something deviates, and when `watch` says that it is time."""
@@ -165,8 +172,16 @@ class Worker:
 
     def seen(self) -> Seen:
         """What was seen so far."""
-        behaviours = frozenset(self._behaviours | self.moves.behaviours - {NOTHING})
-        return Seen(self._cpu, self.moves.checked, self._local.steps, self._taken, behaviours, frozenset(self._rests))
+        return Seen(
+            self._cpu,
+            self.moves.checked,
+            self._local.steps,
+            self._taken,
+            frozenset(self._behaviours | self.moves.behaviours - {NOTHING}),
+            frozenset(self._rests),
+            self._local.referee.taken,
+            self._local.referee.questions,
+        )
 
     # States that go to another process
 
@@ -178,6 +193,7 @@ class Worker:
     def take(self, octets: bytes) -> None:
         """Another worker's states."""
         self.frontier += _loaded(octets, self._local.constants)
+        self.frontier.sort(key=lambda each: each[1])
 
 
 class _Pickler(pickle.Pickler):

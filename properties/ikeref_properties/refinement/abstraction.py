@@ -1,0 +1,224 @@
+"""From a session to the state of the model that it stands for (Sections 1.3, 1.4.1, 2.3, 2.8, 2.25).
+
+Read are, and nothing else:
+
+* of an IKE SA: its SPIs and role, phase, `next_request`, `expected`; of its outstanding request what it asks for, the
+  SPI of the Child SA that it is about, the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile;
+  whether a Delete of a replaced IKE SA waits; `redundant` and `succeeded`;
+* of a Child SA: its SPIs, state, which directions are installed;
+* whether the peer is authenticated.
+
+IKE SAs and Child SAs are named by this end's SPI, Child SAs that it does not have (yet) by the peer's. What no row
+will read again is left out: IKE SAs that are closed, unless they may still be to inherit, and which successor an IKE
+SA had once that is decided. `settled` does the same to states of the model.
+"""
+
+from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord
+from ikeref_model.events import Kind
+from ikeref_model.state import NOTHING, Child, Ike
+
+from ikeref.sa import ChildSa, ChildState, IkeSa, Phase, Session
+from ikeref.sa.values import (
+    ChildRequest,
+    CreateChild,
+    DeleteChild,
+    DeleteIke,
+    Exchange,
+    IkeRequest,
+    Informational,
+    RekeyChild,
+)
+
+READ = {
+    Session: "ikes children peer",
+    IkeSa: "phase initiator spi_i spi_r next_request expected outstanding queue redundant succeeded",
+    ChildSa: "spi_in spi_out inbound outbound state",
+    Exchange: "message_id intent",
+    ChildRequest: "command crossing condemned",
+    IkeRequest: "crossing",
+}
+"""The fields that the abstraction reads: scrambling any of them has to be noticed."""
+_PHASES = {Phase.CANDIDATE: Ike.ESTABLISHED, Phase.REKEYED: Ike.REPLACED, Phase.DELETING: Ike.DELETING}
+_STATES = {ChildState.OPEN: Child.OPEN, ChildState.REKEYING: Child.REKEYING, ChildState.REPLACED: Child.REPLACED}
+
+
+def ike_name(spi: bytes) -> str:
+    """By this end's SPI."""
+    return f"IKE SA {spi.hex()}"
+
+
+def child_name(spi_in: bytes) -> str:
+    """By this end's SPI."""
+    return f"Child SA {spi_in.hex()}"
+
+
+def strange_name(spi_out: bytes) -> str:
+    """By the peer's SPI: this end has no such Child SA."""
+    return f"Child SA of the peer {spi_out.hex()}"
+
+
+def kind_of_request(exchange: Exchange) -> Kind:
+    """What an outstanding request asks for."""
+    match exchange.intent:
+        case ChildRequest(command=CreateChild()):
+            return Kind.CREATE_CHILD
+        case ChildRequest():
+            return Kind.REKEY_CHILD
+        case IkeRequest():
+            return Kind.REKEY_IKE
+        case Informational(command=DeleteChild()):
+            return Kind.DELETE_CHILD
+        case Informational(command=DeleteIke()):
+            return Kind.DELETE_IKE
+        case Informational():
+            return Kind.LIVENESS
+        case _:
+            raise TypeError(f"{type(exchange.intent).__name__} has no place in an established IKE SA")
+
+
+def endpoint(session: Session | None, deferred: frozenset[bytes]) -> Endpoint:
+    """The state of the model for a session of which the first IKE SA is established.
+
+    `deferred` are the Child SAs, by this end's SPI, of which only the outbound direction is still to be opened (Section
+    2.8), as whoever watches the outputs knows. The model opens both directions at once.
+    """
+    if session is None:
+        return Endpoint()
+    ikes = [_ike(ike, session) for ike in session.ikes if ike.phase is not Phase.CLOSED]
+    known = {each.name for each in ikes}
+    ikes += [_ended(each.theirs) for each in ikes if each.state == Ike.CROSSED and each.theirs not in known]
+    home = frozenset(ike_name(ike.spi) for ike in session.ikes if ike.owner)
+    children = [_child(child, session, home, child.spi_in in deferred) for child in session.children]
+    for ike in session.ikes:
+        children += _requested(ike, session)
+    return Endpoint(tuple(sorted(ikes)), tuple(sorted(children, key=lambda each: each.name)))
+
+
+def _ended(name: str) -> IkeRecord:
+    """The peer's successor, which the peer has closed: it takes the Child SAs with it (Section 1.4.1)."""
+    return IkeRecord(name, Ike.CLOSED)
+
+
+def _ike(ike: IkeSa, session: Session) -> IkeRecord:
+    exchange = ike.outstanding
+    intent = exchange.intent if exchange is not None else None
+    state = _PHASES.get(ike.phase, Ike.ESTABLISHED)
+    theirs = ""
+    if isinstance(intent, IkeRequest):
+        state = Ike.REKEYING
+        if intent.crossing is not None:
+            state, theirs = Ike.CROSSED, ike_name(intent.crossing.spi)
+    due = ike.phase is Phase.REKEYED and any(isinstance(each, DeleteIke) for each in ike.queue)
+    if due and not ike.redundant:
+        theirs = _superfluous(ike, session)
+    return IkeRecord(
+        ike_name(ike.spi),
+        state,
+        kind_of_request(exchange) if exchange is not None else NOTHING,
+        due,
+        session.peer is not None,
+        "",
+        theirs,
+        _subjects(ike, exchange),
+        ike.next_request,
+        ike.expected,
+    )
+
+
+def _superfluous(ike: IkeSa, session: Session) -> str:
+    """The peer's successor of a replaced IKE SA, which lost and is still there. It came before ours did."""
+    for other in session.ikes[session.ikes.index(ike) + 1 :]:
+        if not other.redundant:
+            break
+        if not other.initiator and other.phase is Phase.REKEYED:
+            return ike_name(other.spi)
+    return ""
+
+
+def _subjects(ike: IkeSa, exchange: Exchange | None) -> tuple[str, ...]:
+    match exchange.intent if exchange is not None else None:
+        case ChildRequest(command=RekeyChild(spi_in=spi)) | Informational(command=DeleteChild(spi_in=spi)):
+            return (child_name(spi),)
+        case ChildRequest():
+            return (unborn_name(ike.spi),)
+        case _:
+            return ()
+
+
+def unborn_name(spi: bytes) -> str:
+    """The Child SA that an IKE SA has asked for, as the monitor calls it."""
+    return f"~{ike_name(spi)}"
+
+
+def _child(child: ChildSa, session: Session, home: frozenset[str], deferred: bool) -> ChildRecord:
+    outgoing = child.outbound or deferred
+    if child.state is ChildState.DELETING:
+        return ChildRecord(
+            child_name(child.spi_in),
+            Child.DELETING if outgoing else Child.HALF_CLOSED,
+            child.inbound,
+            outgoing,
+            False,
+            home,
+        )
+    state, theirs = _STATES[child.state], ""
+    for ike in session.ikes:
+        intent = ike.outstanding.intent if ike.outstanding is not None else None
+        if isinstance(intent, ChildRequest) and intent.crossing is not None and _is_about(intent, child):
+            state = Child.CROSSED
+            if any(other.spi_in == intent.crossing.spi for other in session.children):
+                theirs = child_name(intent.crossing.spi)
+    return ChildRecord(child_name(child.spi_in), state, child.inbound, outgoing, False, home, "", theirs)
+
+
+def _is_about(intent: ChildRequest, child: ChildSa) -> bool:
+    return isinstance(intent.command, RekeyChild) and intent.command.spi_in == child.spi_in
+
+
+def _requested(ike: IkeSa, session: Session) -> list[ChildRecord]:
+    """What an outstanding request is about and is not there: yet, or any more."""
+    intent = ike.outstanding.intent if ike.outstanding is not None else None
+    if not isinstance(intent, ChildRequest):
+        return []
+    home = frozenset((ike_name(ike.spi),))
+    found = [ChildRecord(strange_name(spi), Child.DENIED) for spi in intent.condemned]
+    if isinstance(intent.command, CreateChild):
+        return [*found, ChildRecord(unborn_name(ike.spi), Child.CREATING, homes=home)]
+    spi = intent.command.spi_in
+    if any(child.spi_in == spi for child in session.children):
+        return found
+    if intent.crossing is None:
+        return [*found, ChildRecord(child_name(spi), Child.REKEYING_GONE, homes=home)]
+    made = intent.crossing.spi
+    theirs = child_name(made) if any(child.spi_in == made for child in session.children) else ""
+    return [*found, ChildRecord(child_name(spi), Child.CROSSED_GONE, False, False, False, home, "", theirs)]
+
+
+def settled(state: Endpoint) -> Endpoint:
+    """A state of the model without what no row will read again."""
+    ikes = [_settled_ike(each, state) for each in state.ikes if each.state not in (Ike.CLOSED, Ike.IDLE)]
+    heirs = [each.theirs for each in ikes if each.state == Ike.CROSSED]
+    ikes += [_ended(each.name) for each in state.ikes if each.state == Ike.CLOSED and each.name in heirs]
+    present = {each.name for each in state.children}
+    expecting = any(each.own in (Kind.CREATE_CHILD, Kind.REKEY_CHILD) for each in ikes)
+    children = [_settled_child(each, present) for each in state.children if expecting or each.state != Child.DENIED]
+    return Endpoint(tuple(sorted(ikes)), tuple(sorted(children, key=lambda each: each.name)))
+
+
+def _settled_ike(record: IkeRecord, state: Endpoint) -> IkeRecord:
+    theirs = record.theirs
+    if record.state == Ike.REPLACED:
+        alive = state.ike(theirs).state not in (Ike.CLOSED, Ike.IDLE) if theirs else False
+        theirs = theirs if record.due and alive else ""
+    elif record.state != Ike.CROSSED:
+        theirs = ""
+    subjects = record.subjects if record.own != NOTHING else ()
+    return record._replace(mine="", theirs=theirs, subjects=subjects)
+
+
+_CROSSED: tuple[str, ...] = (Child.CROSSED, Child.CROSSED_GONE)
+
+
+def _settled_child(record: ChildRecord, present: set[str]) -> ChildRecord:
+    theirs = record.theirs if record.state in _CROSSED and record.theirs in present else ""
+    return record._replace(mine="", theirs=theirs)

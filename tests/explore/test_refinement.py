@@ -1,0 +1,134 @@
+"""Every step of the explored code is one that the rows allow; and what is wrong with either would be noticed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ikeref_model.endpoint_state import Endpoint
+from ikeref_model.tables import ROWS
+from ikeref_properties.explore import faults
+from ikeref_properties.explore.search import Result, Search
+from ikeref_properties.explore.values import Bounds
+from ikeref_properties.refinement import abstraction, step
+
+from ikeref.sa import ChildState, IkeSa, Phase, Session
+from ikeref.sa.values import CheckLiveness, ChildRequest, IkeRequest, Informational
+
+BOUNDS = Bounds(1, 0, 0)
+DEEPER = Bounds(2, 0, 0, kinds=("rekey IKE", "delete IKE"))
+"""Where an IKE SA waits with its Delete until the peer's redundant one is gone."""
+
+
+def rules(result: Result) -> str:
+    return "" if result.counterexample is None else result.counterexample.deviation.rule
+
+
+def test_every_step_is_one_that_the_rows_allow() -> None:
+    result = Search(BOUNDS).run()
+    assert result.complete
+    assert result.counterexample is None
+    assert sum(result.seen.rows.values()) > 1_000
+    assert len({row for row, _ in result.seen.rows}) > 50
+
+
+def test_a_silent_end_does_not_pass() -> None:
+    search = Search(Bounds(1, 0, 0, kinds=("liveness",)))
+    with faults.seeded("silent"):
+        assert rules(search.run()) == "the rows"
+
+
+def test_without_a_row_some_step_is_not_allowed() -> None:
+    taken = {row for row, _ in Search(BOUNDS).run().seen.rows} - {"window.retry"}
+    missed = [name for name in taken if rules(without(name)) != "the rows"]
+    assert not missed
+
+
+def without(name: str) -> Result:
+    """Explore with all rows but one."""
+    return Search(BOUNDS, rows=tuple(row for row in ROWS if row.name != name)).run()
+
+
+# Scrambled fields
+
+
+Scramble = Callable[[Session], Session]
+
+
+def ikes(change: Callable[[IkeSa], IkeSa]) -> Scramble:
+    return lambda session: session._replace(ikes=tuple(change(ike) for ike in session.ikes))
+
+
+def children(**fields: Any) -> Scramble:
+    return lambda session: session._replace(children=tuple(child._replace(**fields) for child in session.children))
+
+
+def requests(change: Callable[[Any], Any]) -> Scramble:
+    """Change what outstanding requests are about."""
+
+    def intent(ike: IkeSa) -> IkeSa:
+        if ike.outstanding is None:
+            return ike
+        return ike._replace(outstanding=ike.outstanding._replace(intent=change(ike.outstanding.intent)))
+
+    return ikes(intent)
+
+
+def uncrossed(intent: Any) -> Any:
+    return intent._replace(crossing=None) if isinstance(intent, ChildRequest | IkeRequest) else intent
+
+
+def forgiven(intent: Any) -> Any:
+    return intent._replace(condemned=()) if isinstance(intent, ChildRequest) else intent
+
+
+SCRAMBLES: dict[str, Scramble] = {
+    "Session.ikes": lambda session: session._replace(ikes=session.ikes[:1]),
+    "Session.children": lambda session: session._replace(children=session.children[:1]),
+    "Session.peer": lambda session: session._replace(peer=None),
+    "IkeSa.phase": ikes(lambda ike: ike._replace(phase=Phase.ESTABLISHED)),
+    "IkeSa.initiator": ikes(lambda ike: ike._replace(initiator=True)),
+    "IkeSa.spi_i": ikes(lambda ike: ike._replace(spi_i=bytes(8))),
+    "IkeSa.spi_r": ikes(lambda ike: ike._replace(spi_r=bytes(8))),
+    "IkeSa.next_request": ikes(lambda ike: ike._replace(next_request=7)),
+    "IkeSa.expected": ikes(lambda ike: ike._replace(expected=7)),
+    "IkeSa.outstanding": ikes(lambda ike: ike._replace(outstanding=None)),
+    "IkeSa.queue": ikes(lambda ike: ike._replace(queue=())),
+    "IkeSa.redundant": ikes(lambda ike: ike._replace(redundant=False)),
+    "IkeSa.succeeded": ikes(lambda ike: ike._replace(succeeded=False)),
+    "ChildSa.spi_in": children(spi_in=bytes(4)),
+    "ChildSa.spi_out": children(spi_out=bytes(4)),
+    "ChildSa.inbound": children(inbound=True),
+    "ChildSa.outbound": children(outbound=False),
+    "ChildSa.state": children(state=ChildState.OPEN),
+    "Exchange.message_id": ikes(
+        lambda ike: ike if ike.outstanding is None else ike._replace(outstanding=ike.outstanding._replace(message_id=7))
+    ),
+    "Exchange.intent": requests(lambda _: Informational(CheckLiveness())),
+    "ChildRequest.command": requests(
+        lambda i: (
+            i._replace(command=i.command._replace(spi_in=b""))
+            if hasattr(i, "tsi") and hasattr(i.command, "spi_in")
+            else i
+        )
+    ),
+    "ChildRequest.crossing": requests(lambda i: uncrossed(i) if isinstance(i, ChildRequest) else i),
+    "ChildRequest.condemned": requests(forgiven),
+    "IkeRequest.crossing": requests(lambda i: uncrossed(i) if isinstance(i, IkeRequest) else i),
+}
+
+
+def test_every_field_that_is_read_is_scrambled() -> None:
+    assert set(SCRAMBLES) == {
+        f"{kind.__name__}.{field}" for kind, words in abstraction.READ.items() for field in words.split()
+    }
+
+
+@pytest.mark.parametrize("field", SCRAMBLES)
+def test_a_scrambled_field_is_noticed(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scramble = SCRAMBLES[field]
+
+    def scrambled(session: Session | None, deferred: frozenset[bytes]) -> Endpoint:
+        return abstraction.endpoint(scramble(session) if session is not None else None, deferred)
+
+    monkeypatch.setattr(step, "endpoint", scrambled)
+    assert any(rules(Search(bounds).run()) == "the rows" for bounds in (BOUNDS, DEEPER))
