@@ -84,11 +84,11 @@ def _comparison(before: Session, outputs: tuple[sa.Output, ...], after: Session 
     if after is None:
         return None
     for ike in before.ikes:
-        intent = ike.outstanding[0].intent if ike.outstanding else None
-        if not isinstance(intent, ChildRequest | IkeRequest) or intent.crossing is None:
-            continue
         answer = _response(outputs, (ike.spi_i, ike.spi_r))
         if answer is None or any(type(payload) is N and payload.type < 16384 for payload in answer.payloads):
+            continue
+        intent = next((e.intent for e in ike.outstanding if e.message_id == answer.message_id), None)
+        if not isinstance(intent, ChildRequest | IkeRequest) or intent.crossing is None:
             continue
         theirs = min(intent.crossing.nonces)
         mine = min(intent.nonce, _nonce(answer))
@@ -196,7 +196,7 @@ def orphan(state: State) -> Deviation | None:
         return None
     for end in state.ends:
         for ike in end.skeleton.ikes:
-            if ike.outstanding >= 0 or ike.waits or (end.session is not None and end.session.retries):
+            if ike.outstanding or ike.waits or (end.session is not None and end.session.retries):
                 return None
     for who, end in enumerate(state.ends):
         for ike in end.skeleton.ikes:
@@ -214,7 +214,7 @@ def _idle(skeleton: EndSkeleton, session: Session | None) -> bool:
     if session is None:
         return True
     return not session.retries and not any(
-        ike.outstanding >= 0 or ike.waits or (ike.expires and ike.phase is not Phase.CLOSED) for ike in skeleton.ikes
+        ike.outstanding or ike.waits or (ike.expires and ike.phase is not Phase.CLOSED) for ike in skeleton.ikes
     )
 
 

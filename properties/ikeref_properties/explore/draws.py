@@ -83,7 +83,7 @@ class Draws:
         tail = bytes((self._end,)) + tail
         rivals: tuple[bytes, ...] = self._rivals.as_responder
         if self._spi:
-            rivals = next((each for size, each, _ in self._rivals.as_initiator if size == self._spi), ())
+            rivals = tuple([one for size, each, _ in self._rivals.as_initiator if size == self._spi for one in each])
             self._spi = 0
         if not rivals:
             return _MIDDLE.to_bytes(_PLACE) + tail

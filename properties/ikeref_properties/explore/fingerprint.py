@@ -23,12 +23,6 @@ class Merging(NamedTuple):
     """Unsound: the order of nonces that are compared."""
     identities: bool = False
     """Unsound: which SPI is which."""
-    flights: bool = False
-    """Unsound: what is in flight."""
-    numbers: bool = False
-    """Unsound: message IDs."""
-    answers: bool = False
-    """Unsound: the responses kept for those who ask again."""
     phases: bool = False
     """Unsound: the phases of IKE SAs and Child SAs, and whatever else has no name."""
     symmetry: bool = True
@@ -86,8 +80,10 @@ def _digest(state: State, turned: bool, origin: Origin, merging: Merging) -> byt
     known = dict(names)
     if len(flying) > 1:
         flying.sort(key=lambda each: _message(each[0], each[1], known, ranks))
-    for answer in answers:
-        out += _message(answer, 0, names, ranks) if answer is not None else b"\0"
+    out += bytes(map(len, answers))
+    for kept, ike in zip(answers, (*first.ikes, *second.ikes), strict=True):
+        for answer in kept:
+            out += _message(answer, answer.message_id - ike.expected, names, ranks)
     for skeleton, number in flying:
         out += _message(skeleton, number, names, ranks, name_unknown=True)
     out += _history(ends, names)
@@ -146,43 +142,40 @@ def _numbers(first: EndSkeleton, second: EndSkeleton) -> bytes:
     return bytes(out)
 
 
-def wanted(ike: IkeSkeleton, who: int, other: EndSkeleton, flights: Iterable[Flight]) -> bool:
-    """Whether the kept answer of an IKE SA may still be asked for: its request is unanswered, or on its way again."""
-    answer = ike.answer
-    if answer is None:
-        return False
+def wanted(ike: IkeSkeleton, who: int, other: EndSkeleton, flights: Iterable[Flight]) -> tuple[MessageSkeleton, ...]:
+    """The kept answers of an IKE SA that may still be asked for: the request is unanswered, or on its way again."""
+    if not ike.answers:
+        return ()
     peer = shared(other, ike.ike)
-    if peer is not None and peer.outstanding == answer.message_id:
-        return True
-    return any(
-        flight.to == who
-        and flight.skeleton.ike == ike.ike
-        and not flight.skeleton.response
-        and flight.skeleton.message_id == answer.message_id
+    waiting = peer.outstanding if peer is not None else ()
+    coming = [
+        flight.skeleton.message_id
         for flight in flights
-    )
+        if flight.to == who and not flight.skeleton.response and flight.skeleton.ike == ike.ike
+    ]
+    return tuple([each for each in ike.answers if each.message_id in waiting or each.message_id in coming])
 
 
-def _answers(flights: tuple[Flight, ...], ends: tuple[End, End], turned: bool) -> list[MessageSkeleton | None]:
-    """The kept answers that may still be asked for."""
+def _answers(flights: tuple[Flight, ...], ends: tuple[End, End], turned: bool) -> list[tuple[MessageSkeleton, ...]]:
+    """The kept answers that may still be asked for, of each IKE SA of each end."""
     first, second = ends[0].skeleton, ends[1].skeleton
-    return [ike.answer if wanted(ike, turned, second, flights) else None for ike in first.ikes] + [
-        ike.answer if wanted(ike, not turned, first, flights) else None for ike in second.ikes
+    return [wanted(ike, turned, second, flights) for ike in first.ikes] + [
+        wanted(ike, not turned, first, flights) for ike in second.ikes
     ]
 
 
 def _live(
     first: EndSkeleton,
     second: EndSkeleton,
-    answers: list[MessageSkeleton | None],
+    answers: list[tuple[MessageSkeleton, ...]],
     flights: tuple[Flight, ...],
 ) -> set[bytes]:
     """The nonces that may still be compared: of rekeys without a response, what crossed them, and their responses."""
     live = {*first.nonces, *second.nonces}
     if live:
-        waiting = {(ike.ike, ike.outstanding) for end in (first, second) for ike in end.ikes if ike.rekey}
-        for message in (*answers, *[flight.skeleton for flight in flights]):
-            if message is not None and message.response and (message.ike, message.message_id) in waiting:
+        waiting = {(ike.ike, number) for end in (first, second) for ike in end.ikes for number in ike.rekeys}
+        for message in (*[each for kept in answers for each in kept], *[flight.skeleton for flight in flights]):
+            if message.response and (message.ike, message.message_id) in waiting:
                 live.update(message.nonces)
     return live
 

@@ -16,7 +16,7 @@ from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import Environment, Path, Session
 from ikeref.sa.step import Datagram, Tick
 from ikeref.sa.values import ChildRequest, DeleteIke, IkeRequest
-from ikeref.wire import FLAG_INITIATOR, Message
+from ikeref.wire import FLAG_INITIATOR, Message, peek
 from ikeref_properties.explore import checks, skeleton
 from ikeref_properties.explore.draws import NONCE_OCTETS, Draws, Rivals, calendar
 from ikeref_properties.explore.skeleton import EndSkeleton, Origin
@@ -63,20 +63,23 @@ class Local:
         origin: Origin,
         *,
         every_nonce: bool = True,
+        settings: Settings = SETTINGS,
         rows: tuple[Row, ...] | None = None,
+        judged: bool = True,
     ) -> None:
         self.constants: tuple[object, ...] = (*connections, *(c for each in connections for c in each.children))
         """What every session shares."""
         self._origin = origin
         self._draws = (Draws(0), Draws(1))
         self._environments = tuple(
-            Environment(FreeCrypto(), draws.random, draws.new_spi, SETTINGS, (policy,), calendar)
+            Environment(FreeCrypto(), draws.random, draws.new_spi, settings, (policy,), calendar)
             for draws, policy in zip(self._draws, connections)
         )
         self._every_nonce = every_nonce
         self._memory: Memory = {}
         self._older: Memory = {}
         self.referee = Referee(rows)
+        self._judges = judged
         self.steps = 0
         """Steps of the code that were really made."""
 
@@ -145,35 +148,33 @@ class Local:
 
     def _judged(self, step: Step) -> Deviation | None:
         """What the rows say of a step."""
-        why = self.referee.judge(step).why
+        why = self.referee.judge(step).why if self._judges else ""
         return Deviation("the rows", why) if why else None
 
     def _with_the_past(self, who: int, before: End, branch: Branch) -> Branch:
-        """What came before comes again: the request answered last gets the same response, all else has no effect."""
+        """What came before comes again: requests answered last get the same responses, all else has no effect."""
         session = branch.end.session
         if session is None:
             return branch
-        known = {(ike.spi, ike.outstanding, ike.expected, ike.phase) for ike in before.skeleton.ikes}
+        known = {(ike.spi, ike.outstanding, ike.expected, ike.answered, ike.phase) for ike in before.skeleton.ikes}
         for ike in branch.end.skeleton.ikes:
-            if (ike.spi, ike.outstanding, ike.expected, ike.phase) in known:
+            if (ike.spi, ike.outstanding, ike.expected, ike.answered, ike.phase) in known:
                 continue
-            last = branch.end.old.get((ike.spi, False), ())[-1:]
-            if last and not self._replays(who, session, last[0]):
-                why = "the request answered last does not get the same response"
-                return branch._replace(deviation=Deviation("retransmission (Section 2.1)", why))
-            old = (
-                *(branch.end.old.get((ike.spi, True), ()) if ike.outstanding >= 0 else ()),
-                *branch.end.old.get((ike.spi, False), ())[:-1],
-            )
+            old = list(branch.end.old.get((ike.spi, True), ()) if ike.outstanding else ())
+            for datagram in branch.end.old.get((ike.spi, False), ()):
+                if peek(datagram).message_id not in ike.answered:
+                    old.append(datagram)
+                elif not self._replays(who, session, datagram):
+                    why = "a request that was answered does not get the same response"
+                    return branch._replace(deviation=Deviation("retransmission (Section 2.1)", why))
             for datagram in old:
                 self.steps += 1
                 try:
                     sa.step(session, Datagram(datagram, INCOMING[who]), NOW, self._environments[who])
                 except Dropped:
                     continue
-                return branch._replace(
-                    deviation=Deviation("old messages (Section 2.3)", "one from long ago has effect")
-                )
+                why = "one from long ago has effect"
+                return branch._replace(deviation=Deviation("old messages (Section 2.3)", why))
         return branch
 
     def _replays(self, who: int, session: Session, request: bytes) -> bool:
@@ -207,7 +208,9 @@ def _branch(
         case _:
             closing = closing or _persistent(before, session)
     deferred = deferred_after(before, message, outputs, end.deferred)
-    made = End(session, drawn, installed, roots, doomed, closing, EMPTY, _remembered(end, key, outputs), deferred)
+    made = End(
+        session, drawn, installed, roots, doomed, closing, EMPTY, _remembered(end, session, key, outputs), deferred
+    )
     try:
         made.skeleton = skeleton.of_end(session, installed, roots, doomed, closing, deferred, origin)
     except TypeError as error:
@@ -232,7 +235,9 @@ def _word(key: object) -> sa.Command | Alarm | None:
     return None if type(key) is bytes else key  # type: ignore[return-value]  # a command
 
 
-def _remembered(end: End, key: object, outputs: tuple[sa.Output, ...]) -> dict[tuple[bytes, bool], tuple[bytes, ...]]:
+def _remembered(
+    end: End, session: Session | None, key: object, outputs: tuple[sa.Output, ...]
+) -> dict[tuple[bytes, bool], tuple[bytes, ...]]:
     """The datagrams that came last on each IKE SA."""
     if type(key) is not bytes:
         return end.old
@@ -241,8 +246,9 @@ def _remembered(end: End, key: object, outputs: tuple[sa.Output, ...]) -> dict[t
             message = output.message
             spi = message.spi_r if message.flags & FLAG_INITIATOR else message.spi_i
             place = (spi, message.is_response)
+            size = next((ike.window for ike in session.ikes if ike.spi == spi), 1) if session is not None else 1
             before = end.old.get(place, ())
-            return {**end.old, place: (key,) if message.is_response else (*before[-1:], key)}
+            return {**end.old, place: (key,) if message.is_response else (*before[-size:], key)}
     return end.old
 
 
@@ -264,8 +270,8 @@ def _settle(session: Session) -> Session:
 def _persistent(before: Session, after: Session | None) -> bool:
     """Whether the last attempt of something failed, so that the IKE SA may be closed (Section 2.25)."""
     for ike in before.ikes:
-        intent = ike.outstanding[0].intent if ike.outstanding else None
-        if isinstance(intent, ChildRequest | IkeRequest) and intent.command.attempt >= RETRY_TRIES:
+        intents = [exchange.intent for exchange in ike.outstanding]
+        if any(isinstance(i, ChildRequest | IkeRequest) and i.command.attempt >= RETRY_TRIES for i in intents):
             now = next((each for each in after.ikes if each.spi == ike.spi), None) if after is not None else None
             if now is not None and (now.phase is sa.Phase.DELETING or any(type(c) is DeleteIke for c in now.queue)):
                 return True
@@ -276,14 +282,14 @@ def _input(session: Session, key: object, who: int) -> tuple[Input, Session]:
     match key:
         case bytes():
             return Datagram(key, INCOMING[who]), session
-        case (str() as timer, int() as which):
-            return Tick(), _due(session, timer, which)
+        case (str() as timer, int() as which, int() as number) if type(key) is tuple:  # not a command
+            return Tick(), _due(session, timer, which, number)
         case command:
             return command, session  # type: ignore[return-value]  # nothing else is a key
 
 
-def _due(session: Session, timer: str, which: int) -> Session:
-    """The session with one timer due."""
+def _due(session: Session, timer: str, which: int, number: int) -> Session:
+    """The session with one timer due; for a request that of this Message ID."""
     if timer == "retry":
         retries = session.retries
         return session._replace(retries=(*retries[:which], retries[which]._replace(due=DUE), *retries[which + 1 :]))
@@ -291,9 +297,12 @@ def _due(session: Session, timer: str, which: int) -> Session:
     if timer in ("expire", "forget"):
         ike = ike._replace(expires=DUE)
     else:
-        [exchange] = ike.outstanding
         sent = SETTINGS.retransmit_tries + 1 if timer == "give up" else 1
-        ike = ike._replace(outstanding=(exchange._replace(deadline=DUE, transmissions=sent),))
+        outstanding = [
+            each._replace(deadline=DUE, transmissions=sent) if each.message_id == number else each
+            for each in ike.outstanding
+        ]
+        ike = ike._replace(outstanding=tuple(outstanding))
     return session._replace(ikes=(*session.ikes[:which], ike, *session.ikes[which + 1 :]))
 
 

@@ -70,38 +70,38 @@ class Moves:
     # What time does
 
     def _timers(self, state: State) -> Iterator[Successor]:
-        quiet = not state.flights and not any(ike.outstanding >= 0 for end in state.ends for ike in end.skeleton.ikes)
+        quiet = not state.flights and not any(ike.outstanding for end in state.ends for ike in end.skeleton.ikes)
         for who, end in enumerate(state.ends):
             if end.session is None:
                 continue
             for which, ike in enumerate(end.skeleton.ikes):
-                timers: tuple[str, ...] = ()
-                if ike.outstanding >= 0:
-                    timers = self._overdue(state, who, which)
-                elif ike.expires and ike.phase is not Phase.CLOSED and quiet:
-                    timers = ("expire",)
+                for number in ike.outstanding:
+                    for timer in self._overdue(state, who, which, number):
+                        yield from self._step(state, Action(timer, who, which=which), (timer, which, number))
+                if ike.outstanding:
+                    continue
+                if ike.expires and ike.phase is not Phase.CLOSED and quiet:
+                    yield from self._step(state, Action("expire", who, which=which), ("expire", which, 0))
                 elif ike.phase is Phase.CLOSED and self._bounds.give_up:
-                    timers = ("forget",)
-                for timer in timers:
-                    yield from self._step(state, Action(timer, who, which=which), (timer, which))
+                    yield from self._step(state, Action("forget", who, which=which), ("forget", which, 0))
             for which in range(len(end.session.retries) if self._bounds.early or quiet else 0):
-                yield from self._step(state, Action("retry", who, which=which), ("retry", which))
+                yield from self._step(state, Action("retry", who, which=which), ("retry", which, 0))
 
-    def _overdue(self, state: State, who: int, which: int) -> tuple[str, ...]:
+    def _overdue(self, state: State, who: int, which: int, number: int) -> tuple[str, ...]:
         """What becomes of a request without a response."""
         ike = state.ends[who].skeleton.ikes[which]
         for flight in state.flights:
             message = flight.skeleton
-            if message.ike == ike.ike and message.message_id == ike.outstanding:
+            if message.ike == ike.ike and message.message_id == number:
                 sent_by_us = flight.to != who
                 if message.response is not sent_by_us:
                     return ()
         peer = state.ends[1 - who].skeleton
         theirs = shared(peer, ike.ike)
         if theirs is None:
-            reachable = any(each.announced and each.announced in ike.ike for each in peer.ikes)
+            reachable = any(spi in ike.ike for each in peer.ikes for spi in each.announced)
         else:
-            reachable = theirs.phase is not Phase.CLOSED or theirs.expected == ike.outstanding + 1
+            reachable = theirs.phase is not Phase.CLOSED or number in theirs.answered
         if not reachable:
             return GIVE_UP
         return EITHER if self._bounds.give_up else RETRANSMIT
@@ -161,8 +161,11 @@ class Moves:
         """
         for who in (0, 1):
             for which, ike in enumerate(state.ends[who].skeleton.ikes):
-                if ike.outstanding >= 0 and self._overdue(state, who, which) == RETRANSMIT:
-                    [branch] = self._local.branches(who, state.ends[who], (RETRANSMIT[0], which), state.ends[1 - who])
+                for number in ike.outstanding:
+                    if self._overdue(state, who, which, number) != RETRANSMIT:
+                        continue
+                    key = (RETRANSMIT[0], which, number)
+                    [branch] = self._local.branches(who, state.ends[who], key, state.ends[1 - who])
                     self.checked += 1
                     if branch.deviation is not None or branch.end.session != state.ends[who].session:
                         why = f"it changes {NAMES[who]}"
@@ -189,7 +192,7 @@ class Moves:
             state = state._replace(flights=tuple(flights))
         for who in (0, 1):
             while (closed := _useless(state, who)) is not None:
-                [branch] = self._local.branches(who, state.ends[who], ("forget", closed), state.ends[1 - who])
+                [branch] = self._local.branches(who, state.ends[who], ("forget", closed, 0), state.ends[1 - who])
                 self.checked += 1
                 if branch.deviation is not None:
                     return state, branch.deviation
@@ -228,20 +231,20 @@ def _matters(state: State, flight: Flight) -> bool:
     receiver, sender = state.ends[flight.to].skeleton, state.ends[1 - flight.to].skeleton
     ike = own(receiver, message.to_spi)
     if ike is None:
-        return any(each.announced == message.to_spi for each in receiver.ikes)
+        return any(message.to_spi in each.announced for each in receiver.ikes)
     if message.response:
-        return ike.outstanding == message.message_id
-    if message.message_id >= ike.expected:
-        return ike.phase is not Phase.CLOSED
-    theirs = shared(sender, message.ike)
-    return message.message_id == ike.expected - 1 and theirs is not None and theirs.outstanding == message.message_id
+        return message.message_id in ike.outstanding
+    if message.message_id in ike.answered:
+        theirs = shared(sender, message.ike)
+        return theirs is not None and message.message_id in theirs.outstanding
+    return message.message_id >= ike.expected and ike.phase is not Phase.CLOSED
 
 
 def _again(state: State, flight: Flight) -> bool:
-    """Whether it is the request that the receiver answered last."""
+    """Whether it is a request that the receiver has answered, and would answer again."""
     message = flight.skeleton
     ike = own(state.ends[flight.to].skeleton, message.to_spi)
-    return ike is not None and not message.response and message.message_id == ike.expected - 1
+    return ike is not None and not message.response and message.message_id in ike.answered
 
 
 def _useless(state: State, who: int) -> int | None:

@@ -12,7 +12,7 @@ from ikeref_properties.explore.crew import Alone, Crew
 from ikeref_properties.explore.fingerprint import SOUND, Merging, fingerprint
 from ikeref_properties.explore.local import Local
 from ikeref_properties.explore.moves import Moves, Successor
-from ikeref_properties.explore.start import start
+from ikeref_properties.explore.start import settings, start
 from ikeref_properties.explore.values import Action, Bounds, Deviation
 from ikeref_properties.explore.worker import REST, Found, Level, Seen, Worker, pack
 
@@ -82,12 +82,15 @@ class Search:
         tidy: bool = True,
         processes: int = 1,
         rows: tuple[Row, ...] | None = None,
+        judged: bool = True,
     ) -> None:
-        """`rows` are others than the model's, for seeded faults."""
+        """`rows` are others than the model's, for seeded faults; with `judged` False the rows are not asked."""
         self.bounds = bounds
         self._rows = rows
-        if not bounds.every_nonce:
-            merging = merging._replace(symmetry=False)  # A's nonces are the lower ones, always.
+        self._judged = judged
+        if not bounds.every_nonce or bounds.groups:
+            # A's nonces are the lower ones, always; or the ends differ in policy.
+            merging = merging._replace(symmetry=False)
         self._merging = merging
         self._tidy = tidy
         self._processes = processes
@@ -111,7 +114,14 @@ class Search:
         return Moves(self._local(), self.bounds, tidy=self._tidy)
 
     def _local(self) -> Local:
-        return Local(self._connections, self.origin, every_nonce=self.bounds.every_nonce, rows=self._rows)
+        return Local(
+            self._connections,
+            self.origin,
+            every_nonce=self.bounds.every_nonce,
+            settings=settings(self.bounds),
+            rows=self._rows,
+            judged=self._judged,
+        )
 
     def run(
         self,

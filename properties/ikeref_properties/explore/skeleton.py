@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ikeref.registry import ExchangeType, name
 from ikeref.sa import (
+    AnnounceWindow,
     CheckLiveness,
     ChildSa,
     Command,
@@ -32,7 +33,7 @@ from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, T
 COVERED = {
     Session: "ikes children retries connection* peer* internal*",
     IkeSa: "phase initiator spi_i spi_r suite keys next_request expected outstanding answers handshake queue redundant "
-    "succeeded expires path* sealed* fragmentation* partial* nat_local* nat_remote* window* peer_window* "
+    "succeeded expires window peer_window path* sealed* fragmentation* partial* nat_local* nat_remote* "
     "authenticated_by* heard* sent* rekey_at* ends_at*",
     ChildSa: "name spi_in spi_out suite local_ts remote_ts initiator keys transport inbound outbound state replaces "
     "redundant rekey_at* ends_at* options* original*",
@@ -90,15 +91,17 @@ class IkeSkeleton(NamedTuple):
     phase: Phase
     next_request: int
     expected: int
-    outstanding: int
-    """Message ID of the request without a response; -1: none."""
-    rekey: int
-    """The outstanding request rekeys: 4 a Child SA, 8 the IKE SA (the size of its SPIs); 0 neither."""
-    answer: MessageSkeleton | None
+    answered: tuple[int, ...]
+    """Message IDs of the peer's requests whose responses are kept."""
+    outstanding: tuple[int, ...]
+    """Message IDs of the requests without a response."""
+    rekeys: tuple[int, ...]
+    """Those of them that rekey something."""
+    answers: tuple[MessageSkeleton, ...]
     waits: bool
     """Commands wait in its queue."""
     expires: bool
-    announced: bytes
+    announced: tuple[bytes, ...]
     """This end's SPI of the IKE SA to come, in an outstanding rekey."""
 
 
@@ -252,27 +255,30 @@ def _ike(
     slots += (ike.spi, ike.peer_spi, ike.keys.sk_d if ike.keys is not None else b"")
     for command in ike.queue:
         _command(command, octets, slots)
-    outstanding, rekey, announced = -1, 0, b""
-    if not ike.outstanding:
-        octets.append(0)
-    else:
-        [exchange] = ike.outstanding
-        outstanding = exchange.message_id
-        octets += (1, (exchange.message_id - ike.next_request) & 0xFF, min(exchange.transmissions, 255))
-        rekey, announced = _exchange(exchange, roots, octets, slots, nonces, rivals)
-    answer = of_message(ike.answers[-1].message, origin) if ike.answers else None
+    octets += (ike.window, ike.peer_window, len(ike.outstanding))
+    rekeys: list[int] = []
+    announced: list[bytes] = []
+    for exchange in ike.outstanding:
+        octets += ((exchange.message_id - ike.next_request) & 0xFF, min(exchange.transmissions, 255))
+        size, spi = _exchange(exchange, roots, octets, slots, nonces, rivals)
+        if size:
+            rekeys.append(exchange.message_id)
+        if spi:
+            announced.append(spi)
+    octets += [(number - ike.expected) & 0xFF for number in ike.answered if number > ike.expected]
     return IkeSkeleton(
         (ike.spi_i, ike.spi_r),
         ike.spi,
         ike.phase,
         ike.next_request,
         ike.expected,
-        outstanding,
-        rekey,
-        answer,
+        ike.answered,
+        ike.waiting,
+        tuple(rekeys),
+        tuple([of_message(answer.message, origin) for answer in ike.answers]),
         bool(ike.queue),
         expires,
-        announced,
+        tuple(announced),
     )
 
 
@@ -358,5 +364,7 @@ def _command(command: Command, octets: list[int], slots: list[bytes]) -> None:
             octets.append(5)
         case CheckLiveness():
             octets.append(6)
+        case AnnounceWindow():
+            octets.append(8)
         case Report(notify):
             octets += (7, *_code(notify))

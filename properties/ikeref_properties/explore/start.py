@@ -1,6 +1,9 @@
 """Where an exploration begins: two ends with an IKE SA and Child SAs, brought about by a real handshake."""
 
+from dataclasses import replace
+
 from ikeref import sa
+from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import Session
 from ikeref_properties.explore import checks, skeleton
 from ikeref_properties.explore.local import NOW, SETTINGS
@@ -13,8 +16,8 @@ CHILD = "net"
 
 def start(bounds: Bounds, seed: int = 0) -> tuple[State, Origin, Pair]:
     """The first state, what is in it, and the pair of ends in which it came about."""
-    connections = {end: connection(end, children=(CHILD,)) for end in ENDS}
-    pair = Pair(seed, settings=SETTINGS, connections=connections).establish()
+    connections = {end: _connection(end, bounds) for end in ENDS}
+    pair = Pair(seed, settings=settings(bounds), connections=connections).establish()
     for _ in range(bounds.children - 1):
         pair.command(A, sa.CreateChild(CHILD))
         pair.deliver_all()
@@ -22,6 +25,18 @@ def start(bounds: Bounds, seed: int = 0) -> tuple[State, Origin, Pair]:
     first, second = (_end(pair, end, origin) for end in ENDS)
     left = Left((bounds.commands, bounds.commands), bounds.losses, bounds.duplicates)
     return State((first, second), (), left), origin, pair
+
+
+def settings(bounds: Bounds) -> Settings:
+    """Of both ends."""
+    return replace(SETTINGS, window_size=bounds.window) if bounds.window > 1 else SETTINGS
+
+
+def _connection(end: str, bounds: Bounds) -> Connection:
+    if not bounds.groups:
+        return connection(end, children=(CHILD,))
+    groups = "x25519-ecp256" if end == A else "ecp256-x25519"
+    return connection(end, ike=f"aes256gcm16-prfsha256-{groups}", esp=f"aes256gcm16-{groups}", children=(CHILD,))
 
 
 def _origin(pair: Pair) -> Origin:

@@ -28,6 +28,10 @@ class Bounds(NamedTuple):
     """Whether a retry after TEMPORARY_FAILURE may come while something is in flight: two may then collide again."""
     kinds: tuple[str, ...] = KINDS
     """Which commands there are."""
+    window: int = 1
+    """How many requests each end takes at once (Section 2.3)."""
+    groups: bool = False
+    """Child SAs are rekeyed with KE, and the ends prefer different key exchange groups (Sections 1.2, 1.3)."""
     every_nonce: bool = True
     """Each order of the nonces that are compared; else only the one in which they are drawn."""
 

@@ -2,9 +2,10 @@
 
 Read are, and nothing else:
 
-* of an IKE SA: its SPIs and role, phase, `next_request`, `expected`; of its outstanding request what it asks for, the
-  SPI of the Child SA that it is about, the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile;
-  whether a Delete of a replaced IKE SA waits; `redundant` and `succeeded`;
+* of an IKE SA: its SPIs and role, phase, `next_request`, `expected`, which later requests were answered, the sizes of
+  both windows; of each outstanding request its Message ID, what it asks for, the SPI of the Child SA that it is about,
+  the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile; whether a Delete of a replaced IKE SA
+  waits; `redundant` and `succeeded`;
 * of a Child SA: its SPIs, state, which directions are installed;
 * whether the peer is authenticated.
 
@@ -13,9 +14,9 @@ will read again is left out: IKE SAs that are closed, unless they may still be t
 SA had once that is decided. `settled` does the same to states of the model.
 """
 
-from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord
+from ikeref_model.endpoint_state import ChildRecord, Endpoint, IkeRecord, Outstanding
 from ikeref_model.events import Kind
-from ikeref_model.state import NOTHING, Child, Ike
+from ikeref_model.state import Child, Ike
 
 from ikeref.sa import ChildSa, ChildState, IkeSa, Phase, Session
 from ikeref.sa.values import (
@@ -31,7 +32,8 @@ from ikeref.sa.values import (
 
 READ = {
     Session: "ikes children peer",
-    IkeSa: "phase initiator spi_i spi_r next_request expected outstanding queue redundant succeeded",
+    IkeSa: "phase initiator spi_i spi_r next_request expected outstanding answers window peer_window queue redundant "
+    "succeeded",
     ChildSa: "spi_in spi_out inbound outbound state",
     Exchange: "message_id intent",
     ChildRequest: "command crossing condemned",
@@ -100,28 +102,28 @@ def _ended(name: str) -> IkeRecord:
 
 
 def _ike(ike: IkeSa, session: Session) -> IkeRecord:
-    exchange = ike.outstanding
-    intent = exchange.intent if exchange is not None else None
-    state = _PHASES.get(ike.phase, Ike.ESTABLISHED)
-    theirs = ""
-    if isinstance(intent, IkeRequest):
+    state, theirs = _PHASES.get(ike.phase, Ike.ESTABLISHED), ""
+    rekey = ike.rekey
+    if rekey is not None and isinstance(rekey.intent, IkeRequest):
         state = Ike.REKEYING
-        if intent.crossing is not None:
-            state, theirs = Ike.CROSSED, ike_name(intent.crossing.spi)
+        if rekey.intent.crossing is not None:
+            state, theirs = Ike.CROSSED, ike_name(rekey.intent.crossing.spi)
     due = ike.phase is Phase.REKEYED and any(isinstance(each, DeleteIke) for each in ike.queue)
     if due and not ike.redundant:
         theirs = _superfluous(ike, session)
     return IkeRecord(
         ike_name(ike.spi),
         state,
-        kind_of_request(exchange) if exchange is not None else NOTHING,
+        tuple([Outstanding(e.message_id, kind_of_request(e), _subjects(ike, e)) for e in ike.outstanding]),
         due,
         session.peer is not None,
         "",
         theirs,
-        _subjects(ike, exchange),
         ike.next_request,
         ike.expected,
+        tuple(sorted([number for number in ike.answered if number > ike.expected])),
+        ike.window,
+        ike.peer_window,
     )
 
 
@@ -135,19 +137,19 @@ def _superfluous(ike: IkeSa, session: Session) -> str:
     return ""
 
 
-def _subjects(ike: IkeSa, exchange: Exchange | None) -> tuple[str, ...]:
-    match exchange.intent if exchange is not None else None:
+def _subjects(ike: IkeSa, exchange: Exchange) -> tuple[str, ...]:
+    match exchange.intent:
         case ChildRequest(command=RekeyChild(spi_in=spi)) | Informational(command=DeleteChild(spi_in=spi)):
             return (child_name(spi),)
         case ChildRequest():
-            return (unborn_name(ike.spi),)
+            return (unborn_name(ike.spi, exchange.message_id),)
         case _:
             return ()
 
 
-def unborn_name(spi: bytes) -> str:
-    """The Child SA that an IKE SA has asked for, as the monitor calls it."""
-    return f"~{ike_name(spi)}"
+def unborn_name(spi: bytes, number: int) -> str:
+    """The Child SA for which an IKE SA has asked in the request of that Message ID, as the monitor calls it."""
+    return f"~{ike_name(spi)}.{number}"
 
 
 def _child(child: ChildSa, session: Session, home: frozenset[str], deferred: bool) -> ChildRecord:
@@ -163,35 +165,39 @@ def _child(child: ChildSa, session: Session, home: frozenset[str], deferred: boo
         )
     state, theirs = _STATES[child.state], ""
     for ike in session.ikes:
-        intent = ike.outstanding.intent if ike.outstanding is not None else None
-        if isinstance(intent, ChildRequest) and intent.crossing is not None and _is_about(intent, child):
+        exchange = ike.rekey_of(child.spi_in)
+        intent = exchange.intent if exchange is not None else None
+        if isinstance(intent, ChildRequest) and intent.crossing is not None:
             state = Child.CROSSED
             if any(other.spi_in == intent.crossing.spi for other in session.children):
                 theirs = child_name(intent.crossing.spi)
     return ChildRecord(child_name(child.spi_in), state, child.inbound, outgoing, False, home, "", theirs)
 
 
-def _is_about(intent: ChildRequest, child: ChildSa) -> bool:
-    return isinstance(intent.command, RekeyChild) and intent.command.spi_in == child.spi_in
-
-
 def _requested(ike: IkeSa, session: Session) -> list[ChildRecord]:
-    """What an outstanding request is about and is not there: yet, or any more."""
-    intent = ike.outstanding.intent if ike.outstanding is not None else None
-    if not isinstance(intent, ChildRequest):
-        return []
+    """What outstanding requests are about and is not there: yet, or any more."""
+    found: dict[str, ChildRecord] = {}
     home = frozenset((ike_name(ike.spi),))
-    found = [ChildRecord(strange_name(spi), Child.DENIED) for spi in intent.condemned]
+    for exchange in ike.outstanding:
+        intent = exchange.intent
+        if isinstance(intent, ChildRequest):
+            missing = [ChildRecord(strange_name(spi), Child.DENIED) for spi in intent.condemned]
+            missing += _missing(intent, session, home, unborn_name(ike.spi, exchange.message_id))
+            found.update({each.name: each for each in missing})
+    return [*found.values()]
+
+
+def _missing(intent: ChildRequest, session: Session, home: frozenset[str], unborn: str) -> list[ChildRecord]:
     if isinstance(intent.command, CreateChild):
-        return [*found, ChildRecord(unborn_name(ike.spi), Child.CREATING, homes=home)]
-    spi = intent.command.spi_in
-    if any(child.spi_in == spi for child in session.children):
-        return found
+        return [ChildRecord(unborn, Child.CREATING, homes=home)]
+    spi, present = intent.command.spi_in, {child.spi_in for child in session.children}
+    if spi in present:
+        return []
     if intent.crossing is None:
-        return [*found, ChildRecord(child_name(spi), Child.REKEYING_GONE, homes=home)]
+        return [ChildRecord(child_name(spi), Child.REKEYING_GONE, homes=home)]
     made = intent.crossing.spi
-    theirs = child_name(made) if any(child.spi_in == made for child in session.children) else ""
-    return [*found, ChildRecord(child_name(spi), Child.CROSSED_GONE, False, False, False, home, "", theirs)]
+    theirs = child_name(made) if made in present else ""
+    return [ChildRecord(child_name(spi), Child.CROSSED_GONE, False, False, False, home, "", theirs)]
 
 
 def settled(state: Endpoint) -> Endpoint:
@@ -200,7 +206,7 @@ def settled(state: Endpoint) -> Endpoint:
     heirs = [each.theirs for each in ikes if each.state == Ike.CROSSED]
     ikes += [_ended(each.name) for each in state.ikes if each.state == Ike.CLOSED and each.name in heirs]
     present = {each.name for each in state.children}
-    expecting = any(each.own in (Kind.CREATE_CHILD, Kind.REKEY_CHILD) for each in ikes)
+    expecting = any(each.asks(Kind.CREATE_CHILD) or each.asks(Kind.REKEY_CHILD) for each in ikes)
     children = [_settled_child(each, present) for each in state.children if expecting or each.state != Child.DENIED]
     return Endpoint(tuple(sorted(ikes)), tuple(sorted(children, key=lambda each: each.name)))
 
@@ -212,8 +218,7 @@ def _settled_ike(record: IkeRecord, state: Endpoint) -> IkeRecord:
         theirs = theirs if record.due and alive else ""
     elif record.state != Ike.CROSSED:
         theirs = ""
-    subjects = record.subjects if record.own != NOTHING else ()
-    return record._replace(mine="", theirs=theirs, subjects=subjects)
+    return record._replace(mine="", theirs=theirs)
 
 
 _CROSSED: tuple[str, ...] = (Child.CROSSED, Child.CROSSED_GONE)

@@ -12,7 +12,7 @@ and gets none is still a request.
 from collections import Counter
 from typing import NamedTuple
 
-from ikeref_model.endpoint_state import Endpoint
+from ikeref_model.endpoint_state import Endpoint, IkeRecord, Outstanding, position_of
 from ikeref_model.events import (
     Alarm,
     Asked,
@@ -27,7 +27,6 @@ from ikeref_model.events import (
     Kind,
     Observation,
     Outcome,
-    Position,
     Removed,
     Repeated,
     Reply,
@@ -160,14 +159,11 @@ def _arrived(step: Step, message: Message) -> Observation:
 def _request(step: Step, ike: IkeSa, message: Message) -> tuple[Event, Facts]:
     kind = words.kind_of(message)
     number: int | None = message.message_id
-    position = Position.FRESH
-    if message.message_id != ike.expected:
-        position = Position.REPLAY if message.message_id < ike.expected else Position.OUTSIDE
+    ahead = tuple(sorted([each for each in ike.answered if each > ike.expected]))
+    position = position_of(message.message_id, ike.expected, ahead, ike.window)
     facts: Facts = ()
     if kind is Kind.LIVENESS:
         facts = (("reports_failure", words.reports_failure(message)),)
-    if message.message_id < ike.expected - 1:
-        facts = (("forgotten", not any(type(output) is sa.Transmit for output in step.outputs)),)
     if ike.phase is Phase.CLOSED:
         number = None
     children: tuple[str, ...] = ()
@@ -175,7 +171,7 @@ def _request(step: Step, ike: IkeSa, message: Message) -> tuple[Event, Facts]:
         children = tuple([_of_peer(step.before, spi) for spi in words.deleted_spis(message)])
     elif kind is Kind.REKEY_CHILD:
         children = (_of_peer(step.before, words.rekeyed_spi(message) or b""),)
-    return Request(kind, children, position, number), facts
+    return Request(kind, children, position, number, words.window_size(message)), facts
 
 
 def _of_peer(session: Session, spi_out: bytes) -> str:
@@ -186,12 +182,13 @@ def _of_peer(session: Session, spi_out: bytes) -> str:
 
 
 def _response(ike: IkeSa, message: Message) -> tuple[Event, Facts]:
-    exchange = ike.outstanding
-    if exchange is None or exchange.message_id != message.message_id:
+    exchange = next((each for each in ike.outstanding if each.message_id == message.message_id), None)
+    if exchange is None:
         return Input.UNEXPECTED, ()
     kind = kind_of_request(exchange)
     outcome = words.outcome_of(kind, message)
-    intent, facts = exchange.intent, ()
+    intent = exchange.intent
+    facts: Facts = ()
     if isinstance(intent, ChildRequest | IkeRequest) and intent.crossing is not None and outcome is Outcome.OK:
         mine = min(intent.nonce, words.nonce_of(message))
         theirs = min(intent.crossing.nonces)
@@ -204,7 +201,7 @@ def _response(ike: IkeSa, message: Message) -> tuple[Event, Facts]:
             (child_name(exchange.message.payloads[0].spis[0]),) if type(exchange.message.payloads[0]) is D else ()
         )
         assert len(deleted) == 1
-    return Response(kind, outcome, children, message.message_id), facts
+    return Response(kind, outcome, children, message.message_id, words.window_size(message)), facts
 
 
 # Outputs
@@ -226,7 +223,7 @@ def _sent(step: Step, name: str, answering: Kind | None = None) -> tuple[Sent, .
             kind = answering or Kind.LIVENESS
             outcome = words.outcome_of(kind, message)
             gone = words.deleted_spis(message) if kind is Kind.DELETE_CHILD else ()
-            sent.append(Reply(outcome, tuple([child_name(spi) for spi in gone])))
+            sent.append(Reply(outcome, tuple([child_name(spi) for spi in gone]), words.window_size(message)))
         else:
             kind, carrier = words.kind_of(message), _carrier(message)
             children: tuple[str, ...] = ()
@@ -234,7 +231,8 @@ def _sent(step: Step, name: str, answering: Kind | None = None) -> tuple[Sent, .
                 children = tuple([child_name(spi) for spi in words.deleted_spis(message)])
             elif kind is Kind.REKEY_CHILD:
                 children = (child_name(words.rekeyed_spi(message) or b""),)
-            sent.append(Asked(kind, children, "" if carrier == name else carrier, message.message_id))
+            over = "" if carrier == name else carrier
+            sent.append(Asked(kind, children, over, message.message_id, words.window_size(message)))
     return tuple(sent)
 
 
@@ -348,7 +346,8 @@ class _Names:
         known = self._names.get(old)
         if known is None:
             if old.startswith("~"):
-                known = "~" + self.name(old[1:])
+                name, _, number = old[1:].rpartition(".")
+                known = f"~{self.name(name)}.{int(number) - self._sent.get(name, 0)}"
             else:
                 known = f"{'IKE SA' if old.startswith('IKE') else 'Child SA'} {len(self._names)}"
             self._names[old] = known
@@ -362,9 +361,10 @@ class _Names:
             each._replace(
                 name=self.name(each.name),
                 theirs=self.name(each.theirs),
-                subjects=self.many(each.subjects),
+                outstanding=self.outstanding(each),
                 sent=each.sent - self._sent.get(each.name, 0),
                 seen=each.seen - self._seen.get(each.name, 0),
+                ahead=tuple([number - self._seen.get(each.name, 0) for number in each.ahead]),
             )
             for each in state.ikes
         ]
@@ -377,6 +377,12 @@ class _Names:
             for each in state.children
         ]
         return Endpoint(tuple(sorted(ikes)), tuple(sorted(children, key=lambda each: each.name)))
+
+    def outstanding(self, record: IkeRecord) -> tuple[Outstanding, ...]:
+        base = self._sent.get(record.name, 0)
+        return tuple(
+            [Outstanding(each.number - base, each.kind, self.many(each.subjects)) for each in record.outstanding]
+        )
 
     def observation(self, observation: Observation | None) -> Observation | None:
         if observation is None:
@@ -393,24 +399,24 @@ class _Names:
         match event:
             case Command(kind, child):
                 return Command(kind, self.name(child))
-            case Request(kind, children, position, number):
+            case Request(kind, children, position, number, size):
                 if number is not None:
                     number -= self._seen.get(name, 0)
-                return Request(kind, self.many(children), position, number)
-            case Response(kind, outcome, children, number):
+                return Request(kind, self.many(children), position, number, size)
+            case Response(kind, outcome, children, number, size):
                 assert number is not None
-                return Response(kind, outcome, self.many(children), number - self._sent.get(name, 0))
+                return Response(kind, outcome, self.many(children), number - self._sent.get(name, 0), size)
             case _:
                 return event
 
     def sent(self, sent: Sent, name: str) -> Sent:
         match sent:
-            case Reply(outcome, children):
-                return Reply(outcome, self.many(children))
-            case Asked(kind, children, carrier, number):
+            case Reply(outcome, children, size):
+                return Reply(outcome, self.many(children), size)
+            case Asked(kind, children, carrier, number, size):
                 assert number is not None
                 number -= self._sent.get(carrier or name, 0)
-                return Asked(kind, self.many(children), self.name(carrier), number)
+                return Asked(kind, self.many(children), self.name(carrier), number, size)
             case _:
                 return sent
 
