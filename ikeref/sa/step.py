@@ -272,7 +272,7 @@ def _heed_window(turn: Turn, spi: bytes, message: Message) -> None:
     ike = turn.ike(spi)
     if len(said.data) != 4:
         turn.audit("SET_WINDOW_SIZE without a number of four octets: ignored (Section 2.3)", spi)
-    elif ike is not None and ike.phase is Phase.ESTABLISHED:
+    elif ike is not None and Phase.CANDIDATE <= ike.phase < Phase.CLOSED:
         size = int.from_bytes(said.data, "big")
         turn.put(ike._replace(peer_window=window.widened(ike.peer_window, size)))
 

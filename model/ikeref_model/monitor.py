@@ -423,11 +423,18 @@ def _advance(states: frozenset[Endpoint], observation: Observation, index: _Inde
     found: dict[Endpoint, tuple[Match, ...]] = {}
     for state in states:
         for path in _Step(observation, index, against).explain(state):
-            found.setdefault(path.state, path.matches)
+            known = found.get(path.state)
+            if known is None or (_chosen(known) and not _chosen(path.matches)):
+                found[path.state] = path.matches
     if found:
         return Accepted(frozenset(found), next(iter(found.values())), len(found), tuple(found.items()))
     told = tuple(Candidate(name, section, why()) for name, (section, why) in against.items())
     return Rejection(observation, "No row allows this step", told)
+
+
+def _chosen(matches: tuple[Match, ...]) -> bool:
+    """Whether it is by a free choice of policy; a row that leaves none tells more."""
+    return bool(matches) and matches[0].row.choice == "policy"
 
 
 class Monitor:

@@ -23,8 +23,6 @@ class Merging(NamedTuple):
     """Unsound: the order of nonces that are compared."""
     identities: bool = False
     """Unsound: which SPI is which."""
-    phases: bool = False
-    """Unsound: the phases of IKE SAs and Child SAs, and whatever else has no name."""
     symmetry: bool = True
     """The ends may change places."""
     exact: bool = False
@@ -64,7 +62,7 @@ def fingerprint(state: State, origin: Origin, merging: Merging = SOUND) -> Mark:
 def _digest(state: State, turned: bool, origin: Origin, merging: Merging) -> bytes:
     ends = (state.ends[1], state.ends[0]) if turned else state.ends
     first, second = ends[0].skeleton, ends[1].skeleton
-    out = bytearray(b"" if merging.phases else first.octets + second.octets)
+    out = bytearray(first.octets + second.octets)
     here, there = origin.selectors
     names: dict[bytes, int] = {b"": 0, there: 1, here: 2} if turned else {b"": 0, here: 1, there: 2}
     slots = bytes([names.setdefault(slot, len(names)) for slot in first.slots + second.slots])

@@ -10,6 +10,7 @@ from ikeref_model.events import Alarm
 from ikeref_model.rows import Row
 
 from ikeref import sa
+from ikeref.crypto import Provider
 from ikeref.crypto.free import FreeCrypto
 from ikeref.errors import Dropped, LocalProtocolError, ProtocolError
 from ikeref.policy.connections import Connection, Settings
@@ -66,13 +67,14 @@ class Local:
         settings: Settings = SETTINGS,
         rows: tuple[Row, ...] | None = None,
         judged: bool = True,
+        crypto: Provider | None = None,
     ) -> None:
         self.constants: tuple[object, ...] = (*connections, *(c for each in connections for c in each.children))
         """What every session shares."""
         self._origin = origin
         self._draws = (Draws(0), Draws(1))
         self._environments = tuple(
-            Environment(FreeCrypto(), draws.random, draws.new_spi, settings, (policy,), calendar)
+            Environment(crypto or FreeCrypto(), draws.random, draws.new_spi, settings, (policy,), calendar)
             for draws, policy in zip(self._draws, connections)
         )
         self._every_nonce = every_nonce

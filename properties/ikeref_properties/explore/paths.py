@@ -86,15 +86,15 @@ def find(path: Path, states: int = 200_000) -> Counterexample | None:
     first = search.start if path.begins is None else path.begins(search.start, search.origin)
     moves = search.moves()
     merging = Merging(symmetry=False)
-    known: list[tuple[int, Successor | None]] = [(-1, None)]
-    """For each state: where it came from, and how."""
+    known = [(-1, -1)]
+    """For each state: where it came from, and by which step."""
     seen = {(fingerprint(first, search.origin, merging).octets, pack(first.left, False), 0)}
     todo = deque([(first, 0, 0)])
     while todo and len(known) < states:
         state, stage, index = todo.popleft()
         if stage == len(path.events) and checks.resting(state) and path.ends(state):
-            return _schedule(path, known, index)
-        for step in moves.successors(state):
+            return _schedule(path, search, known, index)
+        for ordinal, step in enumerate(moves.successors(state)):
             if step.deviation is not None and path.begins is None:
                 return None
             if any(event.happens(state, step) for event in path.never):
@@ -107,18 +107,18 @@ def find(path: Path, states: int = 200_000) -> Counterexample | None:
             mark = (fingerprint(step.state, search.origin, merging).octets, pack(step.state.left, False), now)
             if mark not in seen:
                 seen.add(mark)
-                known.append((index, step))
+                known.append((index, ordinal))
                 todo.append((step.state, now, len(known) - 1))
     return None
 
 
-def _schedule(path: Path, known: list[tuple[int, Successor | None]], index: int) -> Counterexample:
-    steps: list[Successor] = []
+def _schedule(path: Path, search: Search, known: list[tuple[int, int]], index: int) -> Counterexample:
+    ordinals: list[int] = []
     while index:
-        index, step = known[index]
-        assert step is not None
-        steps.insert(0, step)
-    return Counterexample(Deviation(path.name, path.what), tuple(step.action for step in steps), tuple(steps))
+        index, ordinal = known[index]
+        ordinals.insert(0, ordinal)
+    steps = search.replay(tuple(ordinals), path.begins)
+    return Counterexample(Deviation(path.name, path.what), tuple(step.action for step in steps), steps, tuple(ordinals))
 
 
 # What happens

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from ikeref_model.rows import Row
 
+from ikeref.crypto import Provider
+from ikeref.crypto.free import FreeCrypto
 from ikeref_properties.explore.crew import Alone, Crew
 from ikeref_properties.explore.fingerprint import SOUND, Merging, fingerprint
 from ikeref_properties.explore.local import Local
 from ikeref_properties.explore.moves import Moves, Successor
+from ikeref_properties.explore.skeleton import Origin
 from ikeref_properties.explore.start import settings, start
-from ikeref_properties.explore.values import Action, Bounds, Deviation
+from ikeref_properties.explore.values import Action, Bounds, Deviation, State
 from ikeref_properties.explore.worker import REST, Found, Level, Seen, Worker, pack
 
 _ENOUGH = 200
@@ -38,6 +41,8 @@ class Counterexample(NamedTuple):
     deviation: Deviation
     schedule: tuple[Action, ...]
     steps: tuple[Successor, ...]
+    ordinals: tuple[int, ...] = ()
+    """Which step it is of all those that are possible in a state: enough to do the same again."""
 
 
 class Result(NamedTuple):
@@ -83,8 +88,10 @@ class Search:
         processes: int = 1,
         rows: tuple[Row, ...] | None = None,
         judged: bool = True,
+        crypto: Callable[[], Provider] = FreeCrypto,
     ) -> None:
-        """`rows` are others than the model's, for seeded faults; with `judged` False the rows are not asked."""
+        """`rows` are others than the model's, for seeded faults; with `judged` False the rows are not asked.
+        With real cryptography a schedule can be replayed, but states can't be told apart."""
         self.bounds = bounds
         self._rows = rows
         self._judged = judged
@@ -94,7 +101,9 @@ class Search:
         self._merging = merging
         self._tidy = tidy
         self._processes = processes
-        self.start, self.origin, pair = start(bounds)
+        self._crypto = crypto
+        self.start, self.origin, pair = start(bounds, crypto=crypto)
+        self.handshake = tuple(pair.records)
         self._connections = (pair.connections["A"], pair.connections["B"])
         self.sample = next(f.message for f in reversed(pair.past) if f.message is not None)
         """A message of an ordinary size, to measure by: the IKE_AUTH response, in clear."""
@@ -121,6 +130,7 @@ class Search:
             settings=settings(self.bounds),
             rows=self._rows,
             judged=self._judged,
+            crypto=self._crypto(),
         )
 
     def run(
@@ -227,12 +237,19 @@ class Search:
         while index:
             ordinals.append(self._ordinal[index])
             index = self._parent[index]
-        moves, state, steps = self.moves(), self.start, []
-        for number in reversed(ordinals):
+        steps = self.replay(tuple(reversed(ordinals)))
+        return Counterexample(found.deviation, tuple(step.action for step in steps), steps, tuple(reversed(ordinals)))
+
+    def replay(
+        self, ordinals: tuple[int, ...], begins: Callable[[State, Origin], State] | None = None
+    ) -> tuple[Successor, ...]:
+        """The steps of a schedule, done again from the start."""
+        moves, state, steps = self.moves(), self.start if begins is None else begins(self.start, self.origin), []
+        for number in ordinals:
             successor = next(s for n, s in enumerate(moves.successors(state)) if n == number)
             steps.append(successor)
             state = successor.state
-        return Counterexample(found.deviation, tuple(step.action for step in steps), tuple(steps))
+        return tuple(steps)
 
     def _stuck(self) -> Found | None:
         """A state from which deliveries and timers alone never bring rest; the nearest to the start."""

@@ -1,8 +1,11 @@
 """Where an exploration begins: two ends with an IKE SA and Child SAs, brought about by a real handshake."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ikeref import sa
+from ikeref.crypto import Provider
+from ikeref.crypto.free import FreeCrypto
 from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import Session
 from ikeref_properties.explore import checks, skeleton
@@ -14,10 +17,10 @@ from ikeref_properties.network import ENDS, A, Pair, Record, connection
 CHILD = "net"
 
 
-def start(bounds: Bounds, seed: int = 0) -> tuple[State, Origin, Pair]:
+def start(bounds: Bounds, seed: int = 0, crypto: Callable[[], Provider] = FreeCrypto) -> tuple[State, Origin, Pair]:
     """The first state, what is in it, and the pair of ends in which it came about."""
     connections = {end: _connection(end, bounds) for end in ENDS}
-    pair = Pair(seed, settings=settings(bounds), connections=connections).establish()
+    pair = Pair(seed, crypto=crypto, settings=settings(bounds), connections=connections).establish()
     for _ in range(bounds.children - 1):
         pair.command(A, sa.CreateChild(CHILD))
         pair.deliver_all()

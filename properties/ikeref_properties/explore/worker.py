@@ -98,6 +98,7 @@ class Worker:
 
     def __init__(self, local: Local, bounds: Bounds, origin: Origin, merging: Merging, *, tidy: bool) -> None:
         self._local = local
+        self._bounds = bounds
         self.moves = Moves(local, bounds, tidy=tidy)
         self._origin = origin
         self._merging = merging
@@ -137,7 +138,7 @@ class Worker:
                 level.resting.append(index)
                 self._rests.add(checks.visible(state, self._origin))
                 deviation = checks.at_rest(state)
-                if deviation is not None:
+                if deviation is not None and not self._bounds.give_up:
                     return level._replace(found=Found(index, REST, deviation))
             for ordinal, successor in enumerate(self.moves.successors(state)):
                 self._note(successor)

@@ -26,6 +26,7 @@ from ikeref_model.events import (
     Installed,
     Kind,
     Observation,
+    OneWay,
     Outcome,
     Removed,
     Repeated,
@@ -36,7 +37,7 @@ from ikeref_model.events import (
     Timer,
 )
 from ikeref_model.monitor import Accepted, Match, advance
-from ikeref_model.rows import Row
+from ikeref_model.rows import Answer, Row
 
 from ikeref import sa
 from ikeref.sa import IkeSa, Phase, Session
@@ -310,12 +311,13 @@ class Referee:
         wanted = settled(after)
         for state, matches in result.ways:
             if settled(state) == wanted:
-                return Finding("", tuple(_taken(match, observation) for match in matches))
+                return Finding("", tuple(taken(each, observation) for each in matches))
         rows = ", ".join(match.row.name for match in result.matches)
         return Finding(f"by {rows} it should be {settled(result.ways[0][0])}; it is {wanted}")
 
 
-def _taken(match: Match, observation: Observation) -> tuple[str, str]:
+def taken(match: Match, observation: Observation) -> tuple[str, str]:
+    """A row that explains a part of an observation, and the answer that was given."""
     row = match.row
     if row.on.what == "send":
         return row.name, f"ask {next(iter(row.on.kinds))}"
@@ -323,8 +325,12 @@ def _taken(match: Match, observation: Observation) -> tuple[str, str]:
         match each:
             case Reply(outcome) if row.on.what == "request":
                 return row.name, f"reply {outcome}"
-            case Repeated():
+            case Asked(kind) if Answer("ask", kind) in row.answers:
+                return row.name, f"ask {kind}"
+            case Repeated() if Answer("repeat") in row.answers:
                 return row.name, "repeat"
+            case OneWay() if Answer("one-way") in row.answers:
+                return row.name, "one-way"
             case _:
                 pass
     return row.name, "nothing"
