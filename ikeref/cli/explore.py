@@ -1,12 +1,15 @@
 """`ikeref explore`: every state of two ends of the shipped code, within bounds."""
 
 from os import sched_getaffinity
+from pathlib import Path
 from time import process_time
 from typing import Annotated, Final
 
-from ikeref_properties.explore import faults
-from ikeref_properties.explore.search import Counterexample, Progress, Result, Search
-from ikeref_properties.explore.values import KINDS, NAMES, Bounds
+from ikeref_model.tables import ROWS
+from ikeref_properties.explore import faults, paths
+from ikeref_properties.explore.catalogue import PATHS
+from ikeref_properties.explore.search import Progress, Result, Search
+from ikeref_properties.explore.values import KINDS, Bounds
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,14 +17,14 @@ from rich.table import Table
 from rich.text import Text
 from typer import Exit, Option
 
-from ikeref.cli import words
+from ikeref.cli import explore_show
 from ikeref.cli.complain import stop
 from ikeref.wire import decode_payloads, encode_payloads, first_type
 
 INCONCLUSIVE: Final = 3
 """Exit code where a limit was reached before every state was seen."""
-_WIDEST: Final = 110
-_NARROWEST: Final = 60
+_LINE: Final = 30.0
+"""Seconds between lines where there is no terminal."""
 
 
 def explore(
@@ -41,6 +44,14 @@ def explore(
     one_order: Annotated[bool, Option("--one-order", help="One order of nonces instead of every one.")] = False,
     seconds: Annotated[float, Option(min=0, metavar="S", help="Stop after S seconds; 0: never.")] = 0,
     processes: Annotated[int, Option(min=0, metavar="N", help="Processes; 0: one for each core.")] = 0,
+    window: Annotated[int, Option(min=1, max=9, metavar="N", help="Requests that each end takes at once.")] = 1,
+    groups: Annotated[bool, Option("--groups", help="Ends that prefer different key exchange groups.")] = False,
+    path: Annotated[str, Option(metavar="NAME", help="Find a named course of events instead: see --paths.")] = "",
+    list_paths: Annotated[bool, Option("--paths", help="List the named courses of events.")] = False,
+    pcap: Annotated[
+        Path | None, Option(metavar="FILE", help="Write the schedule that is found as a capture, its keys beside it.")
+    ] = None,
+    rows: Annotated[bool, Option("--rows", help="List the rows taken, and why others can't be.")] = False,
     fault: Annotated[str, Option(metavar="NAME", help="Break the code first: see --faults.")] = "",
     list_faults: Annotated[bool, Option("--faults", help="List the faults that can be seeded.")] = False,
 ) -> None:
@@ -55,17 +66,28 @@ def explore(
     if list_faults:
         console.print(_faults())
         return
+    if list_paths:
+        console.print(_paths())
+        return
+    if path:
+        _find(path, pcap, console)
+        return
     if fault and fault not in faults.names():
         stop(f"there is no fault {fault!r}; there are: {', '.join(faults.names())}")
     chosen = tuple(kinds or KINDS)
     if unknown := [kind for kind in chosen if kind not in KINDS]:
         stop(f"there is no command {unknown[0]!r}; there are: {', '.join(KINDS)}")
-    bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, not one_order)
+    bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, window, groups, not one_order)
     search = Search(bounds, processes=processes or len(sched_getaffinity(0)))
+    real = explore_show.real_search(bounds) if pcap is not None else None
     with faults.seeded(fault):
         result = _run(search, seconds or float("inf"), console)
-    if result.counterexample is not None:
-        _print_ladder(result.counterexample, console)
+        if result.counterexample is not None:
+            explore_show.print_ladder(result.counterexample.steps, console)
+            if pcap is not None and real is not None:
+                console.print(explore_show.write_capture(pcap, real, result.counterexample.ordinals))
+    if rows:
+        console.print(explore_show.rows_table(result.seen.rows))
     console.print(_summary(result, _yardstick(search)))
     console.print(_verdict(result))
     if result.counterexample is not None:
@@ -81,14 +103,44 @@ def _run(search: Search, seconds: float, console: Console) -> Result:
         TextColumn("{task.fields[rate]:,.0f} steps/s"),
         TimeElapsedColumn(),
     )
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    plain = not console.is_terminal
+    with Bar(*columns, console=console, transient=True, auto_refresh=False, disable=plain) as bar:
+        said = 0.0
         task = bar.add_task("", total=None, states=1, frontier=1, rate=0.0)
 
         def watch(progress: Progress) -> None:
+            nonlocal said
             rate = progress.checked / progress.seconds if progress.seconds else 0.0
-            bar.update(task, states=progress.states, frontier=progress.frontier, rate=rate)
+            if not plain:
+                bar.update(task, states=progress.states, frontier=progress.frontier, rate=rate, refresh=True)
+            elif progress.seconds - said >= _LINE:
+                said = progress.seconds
+                console.print(f"{said:,.0f} s: {progress.states:,} states, {progress.frontier:,} to go on from")
 
         return search.run(seconds=seconds, watch=watch)
+
+
+def _find(name: str, pcap: Path | None, console: Console) -> None:
+    """Print the shortest schedule of a named course of events."""
+    known = {each.name: each for each in PATHS}
+    if name not in known:
+        stop(f"there is no path {name!r}; see ikeref explore --paths")
+    path = known[name]
+    found = paths.find(path)
+    console.print(Text(f"{path.what} (Section {path.section})", style="bold"))
+    if found is None:
+        console.print(Text("✗ the code never takes this course", style="bold red"))
+        raise Exit(1)
+    explore_show.print_ladder(found.steps, console)
+    if pcap is not None and path.begins is None:
+        console.print(explore_show.write_capture(pcap, explore_show.real_search(path.bounds), found.ordinals))
+
+
+def _paths() -> Table:
+    table = Table("path", "section", "course of events", box=None, pad_edge=False)
+    for path in PATHS:
+        table.add_row(path.name, path.section, path.what)
+    return table
 
 
 def _faults() -> Table:
@@ -119,6 +171,9 @@ def _summary(result: Result, yardstick: float) -> Table:
         f"lost: {bounds.losses}, duplicated: {bounds.duplicates}, {orders}",
     )
     table.add_row("commands", ", ".join(bounds.kinds))
+    others = [f"a window of {bounds.window}"] * (bounds.window > 1) + ["ends of different groups"] * bounds.groups
+    if others:
+        table.add_row("besides", ", ".join(others))
     table.add_row("states", f"{result.states:,} different, {result.resting:,} of them at rest")
     seen = result.seen
     table.add_row(
@@ -128,6 +183,8 @@ def _summary(result: Result, yardstick: float) -> Table:
         ratio = seen.cpu / seen.checked / yardstick
         table.add_row("a step", f"as long as {ratio:.1f} times encoding and decoding the payloads of IKE_AUTH")
     table.add_row("time", f"{result.seconds:,.0f} s, {result.processes} process{'es' * (result.processes > 1)}")
+    named = {name for name, _ in seen.rows}
+    table.add_row("rows", f"{len(named)} of {len(ROWS)} taken, {seen.questions:,} different questions asked of them")
     table.add_row("longest", f"{result.depth} steps from the start")
     taken = ", ".join(f"{what} {count:,}" for what, count in sorted(result.taken.items()))
     table.add_row("taken", taken)
@@ -139,47 +196,7 @@ def _verdict(result: Result) -> Text:
         deviation = result.counterexample.deviation
         return Text(f"✗ {deviation.rule}: {deviation.why}", style="bold red")
     if not result.complete:
-        return Text("? no deviation so far, but there was no time for every state", style="yellow")
+        return Text(
+            "? no deviation so far, but not every state was seen: time was up, or it was stopped", style="yellow"
+        )
     return Text("✓ every state within the bounds was seen, and nothing deviates", style="green")
-
-
-# A counterexample as a ladder
-
-
-def _print_ladder(found: Counterexample, console: Console) -> None:
-    inner = max(_NARROWEST, min(console.width, _WIDEST)) - 7
-    console.print(f"\n    {NAMES[0]}{NAMES[1]:>{inner + 2}}", style="bold")
-    for number, step in enumerate(found.steps, 1):
-        action = step.action
-        right = action.end == 1
-        if action.flight is not None:
-            title = action.flight.skeleton.title
-            if action.what == "lose":
-                _line(console, number, _arrow(f"{title} ", inner, right, "✗"), "bold red")
-            else:
-                again = " (and comes again)" if action.what == "duplicate" else ""
-                _line(console, number, _arrow(f"{title}{again} ", inner, right, "▶" if right else "◀"), "cyan")
-        else:
-            text = words.command(action.command) if action.command is not None else action.what
-            _line(console, number, _beside(f"▸ {text}", inner, right), "bold")
-        if action.branch:
-            _line(console, 0, _beside(f"  nonces: order {action.branch}", inner, right), "dim")
-        for output in step.branch.outputs if step.branch is not None else ():
-            if text := words.effect(output):
-                _line(console, 0, _beside(text, inner, right), "magenta")
-    console.print()
-
-
-def _beside(text: str, inner: int, right: bool) -> str:
-    text = text[: inner - 2]
-    return f" {text:>{inner - 2}} " if right else f" {text:<{inner - 2}} "
-
-
-def _arrow(text: str, inner: int, right: bool, head: str) -> str:
-    text = text[: inner - 6]
-    return f"── {text}".ljust(inner - 1, "─") + head if right else head + f" {text}──".rjust(inner - 1, "─")
-
-
-def _line(console: Console, number: int, middle: str, style: str) -> None:
-    head = f"{number:>3} " if number else "    "
-    console.print(Text.assemble((head, "bright_black"), "│", (middle, style), "│", no_wrap=True))

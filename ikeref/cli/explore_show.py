@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ikeref_model.tables import ROWS
+from ikeref_properties.explore.moves import Successor
 from ikeref_properties.explore.reach import reason
 from ikeref_properties.explore.search import Search
 from ikeref_properties.explore.values import NAMES, Bounds
@@ -18,7 +19,6 @@ from ikeref.cli.tour.export import Files
 from ikeref.crypto.real import RealCrypto
 from ikeref.net.disturb import Fate
 from ikeref.net.transport import Sent
-from ikeref_properties.explore.moves import Successor
 
 _WIDEST: Final = 110
 _NARROWEST: Final = 60

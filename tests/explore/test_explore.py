@@ -1,5 +1,7 @@
 """Every state of two real ends within small bounds; and that what is wrong would be found."""
 
+from pathlib import Path
+
 import pytest
 from ikeref_properties.explore import faults
 from ikeref_properties.explore.fingerprint import EXACT, SOUND, Merging, fingerprint
@@ -204,3 +206,22 @@ def test_the_command_names_the_faults() -> None:
     assert code == 2
     assert "there is no fault" in text
     assert explore("--kind", "no-such-command")[0] == 2
+
+
+def test_the_command_finds_a_named_path_and_writes_it_as_a_capture(tmp_path: Path) -> None:
+    file = tmp_path / "path.pcapng"
+    code, text = explore("--path", "rekey-child-and-delete", "--pcap", str(file))
+    assert code == 0
+    assert "A rekeys a Child SA while B deletes it (Section 2.25.1)" in text
+    assert "TEMPORARY_FAILURE" in text
+    result = CliRunner().invoke(app, ["check", str(file), "--keys", f"{file}.keys"])
+    assert result.exit_code == 0, result.output
+    assert explore("--path", "no-such-path")[0] == 2
+    assert "rekey-ike-and-delete" in explore("--paths")[1]
+
+
+def test_a_counterexample_is_a_capture_too(tmp_path: Path) -> None:
+    file = tmp_path / "found.pcapng"
+    code, _ = explore("--loss", "0", "--duplicate", "0", "--fault", "crossing-forgotten", "--pcap", str(file))
+    assert code == 1
+    assert CliRunner().invoke(app, ["decode", str(file), "--keys", f"{file}.keys"]).exit_code == 0

@@ -18,6 +18,8 @@ BOUNDS = Bounds(1, 0, 0)
 DEEPER = Bounds(2, 0, 0, kinds=("rekey IKE", "delete IKE"))
 """Where an IKE SA waits with its Delete until the peer's redundant one is gone."""
 WINDOWS = Bounds(2, 0, 0, window=2, kinds=("liveness",))
+FULL = Bounds(2, 0, 0, window=2, kinds=("rekey child", "create child"), every_nonce=False)
+"""Where the window has no room for the Delete that a rekey calls for."""
 
 
 def rules(result: Result) -> str:
@@ -104,6 +106,9 @@ SCRAMBLES: dict[str, Scramble] = {
     "ChildSa.spi_out": children(spi_out=bytes(4)),
     "ChildSa.inbound": children(inbound=True),
     "ChildSa.outbound": children(outbound=False),
+    "ChildSa.initiator": children(initiator=False),
+    "ChildSa.replaces": children(replaces=b""),
+    "ChildSa.redundant": children(redundant=True),
     "ChildSa.state": children(state=ChildState.OPEN),
     "IkeSa.answers": ikes(lambda ike: ike._replace(answers=ike.answers[-1:])),
     "IkeSa.window": ikes(lambda ike: ike._replace(window=1)),
@@ -131,4 +136,4 @@ def test_a_scrambled_field_is_noticed(field: str, monkeypatch: pytest.MonkeyPatc
         return abstraction.endpoint(scramble(session) if session is not None else None, deferred)
 
     monkeypatch.setattr(step, "endpoint", scrambled)
-    assert any(rules(Search(bounds).run()) == "the rows" for bounds in (WINDOWS, BOUNDS, DEEPER))
+    assert any(rules(Search(bounds).run()) == "the rows" for bounds in (WINDOWS, BOUNDS, DEEPER, FULL))

@@ -82,7 +82,7 @@ class Path(NamedTuple):
 
 def find(path: Path, states: int = 200_000) -> Counterexample | None:
     """A shortest schedule; None if there is none."""
-    search = Search(path.bounds)
+    search = Search(path.bounds, judged=path.bounds.window == 1)
     first = search.start if path.begins is None else path.begins(search.start, search.origin)
     moves = search.moves()
     merging = Merging(symmetry=False)

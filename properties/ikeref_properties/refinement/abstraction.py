@@ -6,7 +6,8 @@ Read are, and nothing else:
   both windows; of each outstanding request its Message ID, what it asks for, the SPI of the Child SA that it is about,
   the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile; whether a Delete of a replaced IKE SA
   waits; `redundant` and `succeeded`;
-* of a Child SA: its SPIs, state, which directions are installed;
+* of a Child SA: its SPIs, state, which directions are installed; whether a Delete of it waits that a rekey calls for,
+  which is told by `initiator`, `replaces` and `redundant`;
 * whether the peer is authenticated.
 
 IKE SAs and Child SAs are named by this end's SPI, Child SAs that it does not have (yet) by the peer's. What no row
@@ -34,7 +35,7 @@ READ = {
     Session: "ikes children peer",
     IkeSa: "phase initiator spi_i spi_r next_request expected outstanding answers window peer_window queue redundant "
     "succeeded",
-    ChildSa: "spi_in spi_out inbound outbound state",
+    ChildSa: "spi_in spi_out inbound outbound state initiator replaces redundant",
     Exchange: "message_id intent",
     ChildRequest: "command crossing condemned",
     IkeRequest: "crossing",
@@ -171,7 +172,16 @@ def _child(child: ChildSa, session: Session, home: frozenset[str], deferred: boo
             state = Child.CROSSED
             if any(other.spi_in == intent.crossing.spi for other in session.children):
                 theirs = child_name(intent.crossing.spi)
-    return ChildRecord(child_name(child.spi_in), state, child.inbound, outgoing, False, home, "", theirs)
+    due = child.state is ChildState.REPLACED and _is_due(child, session)
+    return ChildRecord(child_name(child.spi_in), state, child.inbound, outgoing, due, home, "", theirs)
+
+
+def _is_due(child: ChildSa, session: Session) -> bool:
+    """This end's rekey calls for a Delete, of what it replaced or of what lost, and the window has no room yet."""
+    waits = any(type(each) is DeleteChild and each.spi_in == child.spi_in for ike in session.ikes for each in ike.queue)
+    if not waits or child.redundant:
+        return waits and child.initiator
+    return any(o.replaces == child.spi_in and o.initiator and not o.redundant for o in session.children)
 
 
 def _requested(ike: IkeSa, session: Session) -> list[ChildRecord]:
