@@ -132,8 +132,9 @@ def _find(name: str, pcap: Path | None, console: Console) -> None:
         console.print(Text("✗ the code never takes this course", style="bold red"))
         raise Exit(1)
     explore_show.print_ladder(found.steps, console)
-    if pcap is not None and path.begins is None:
-        console.print(explore_show.write_capture(pcap, explore_show.real_search(path.bounds), found.ordinals))
+    if pcap is not None:
+        real = explore_show.real_search(path.bounds)
+        console.print(explore_show.write_capture(pcap, real, found.ordinals, path.begins))
 
 
 def _paths() -> Table:

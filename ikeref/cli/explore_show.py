@@ -7,7 +7,7 @@ from typing import Final
 from ikeref_model.tables import ROWS
 from ikeref_properties.explore.moves import Successor
 from ikeref_properties.explore.reach import reason
-from ikeref_properties.explore.search import Search
+from ikeref_properties.explore.search import Begins, Search
 from ikeref_properties.explore.values import NAMES, Bounds
 from rich.console import Console
 from rich.table import Table
@@ -68,14 +68,14 @@ def _line(console: Console, number: int, middle: str, style: str) -> None:
     console.print(Text.assemble((head, "bright_black"), "│", (middle, style), "│", no_wrap=True))
 
 
-def write_capture(file: Path, real: Search, ordinals: tuple[int, ...]) -> str:
+def write_capture(file: Path, real: Search, ordinals: tuple[int, ...], begins: Begins | None = None) -> str:
     """The same schedule once more, with real cryptography, as a capture; what was sent and lost is in it too.
 
     `real` is a search with the same bounds and real cryptography. Says how to read the capture.
     """
     files = Files(file)
     outputs = [output for record in real.handshake for output in record.outputs]
-    for step in real.replay(ordinals):
+    for step in real.replay(ordinals, begins):
         outputs += step.branch.outputs if step.branch is not None else ()
     for place, output in enumerate(outputs):
         at = place * _PAUSE

@@ -16,8 +16,7 @@ from ikeref.sa.values import ChildRequest, Exchange, IkeRequest
 from ikeref_properties.explore import checks
 from ikeref_properties.explore.fingerprint import Merging, fingerprint
 from ikeref_properties.explore.moves import Successor
-from ikeref_properties.explore.search import Counterexample, Search
-from ikeref_properties.explore.skeleton import Origin
+from ikeref_properties.explore.search import Begins, Counterexample, Search
 from ikeref_properties.explore.values import Bounds, Deviation, State
 from ikeref_properties.explore.worker import pack
 from ikeref_properties.refinement import words
@@ -31,7 +30,8 @@ class Event(NamedTuple):
 
     end: int
     did: str
-    """asks (sends a request), replies (answers a request that came), hears (takes a response in)."""
+    """asks (sends a request), replies (answers a request that came), hears (takes a response in), or twice (a request
+    comes twice)."""
     kind: Kind
     outcome: Outcome | None = None
     """Of the response; None: any."""
@@ -41,6 +41,10 @@ class Event(NamedTuple):
         """Whether this step is it."""
         if step.action.end != self.end or step.branch is None:
             return False
+        if self.did == "twice":
+            flight = step.action.flight
+            again = step.action.what == "duplicate" and flight is not None and not flight.skeleton.response
+            return again and flight is not None and words.kind_of(flight.skeleton.message) is self.kind
         found = any(self._is(before, step, output) for output in step.branch.outputs)
         return found and (self.also is None or self.also(before, step))
 
@@ -50,7 +54,7 @@ class Event(NamedTuple):
                 return words.kind_of(message) is self.kind
             case "replies", sa.Transmit(message=message, again=again) if message is not None and message.is_response:
                 flight = step.action.flight
-                if flight is None or flight.skeleton.response or again is not (self.also is _again):
+                if flight is None or flight.skeleton.response or again:
                     return False
                 if words.kind_of(flight.skeleton.message) is not self.kind:
                     return False
@@ -76,7 +80,7 @@ class Path(NamedTuple):
     """What has to hold at rest."""
     never: tuple[Event, ...] = ()
     """What must not happen on the way."""
-    begins: Callable[[State, Origin], State] | None = None
+    begins: Begins | None = None
     """How the first state is changed."""
 
 
@@ -139,13 +143,9 @@ def hears(end: int, kind: Kind, outcome: Outcome | None = None, also: Test | Non
     return Event(end, "hears", kind, outcome, also)
 
 
-def _again(_before: State, _step: Successor) -> bool:
-    return True
-
-
-def again(end: int, kind: Kind) -> Event:
-    """A request comes again, and is answered as before (Section 2.1)."""
-    return Event(end, "replies", kind, None, _again)
+def twice(end: int, kind: Kind) -> Event:
+    """A request comes, is answered, and comes again: the response is the same, as in every state (Section 2.1)."""
+    return Event(end, "twice", kind)
 
 
 def _asked(before: State, end: int, step: Successor) -> Exchange | None:

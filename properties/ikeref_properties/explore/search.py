@@ -23,6 +23,10 @@ _ENOUGH = 200
 """States for each process before there are several."""
 
 
+Begins = Callable[[State, Origin], State]
+"""Another state to begin with, made of the usual one."""
+
+
 class Progress(NamedTuple):
     """How far a search has come."""
 
@@ -240,9 +244,7 @@ class Search:
         steps = self.replay(tuple(reversed(ordinals)))
         return Counterexample(found.deviation, tuple(step.action for step in steps), steps, tuple(reversed(ordinals)))
 
-    def replay(
-        self, ordinals: tuple[int, ...], begins: Callable[[State, Origin], State] | None = None
-    ) -> tuple[Successor, ...]:
+    def replay(self, ordinals: tuple[int, ...], begins: Begins | None = None) -> tuple[Successor, ...]:
         """The steps of a schedule, done again from the start."""
         moves, state, steps = self.moves(), self.start if begins is None else begins(self.start, self.origin), []
         for number in ordinals:
