@@ -47,10 +47,32 @@ def test_no_state_within_bounds_deviates(bounds: Bounds, states: int) -> None:
 
 @pytest.mark.nightly
 def test_no_state_deviates_with_two_commands_an_end() -> None:
-    result = search(Bounds(commands=2, losses=1, duplicates=1, kinds=COLLIDING, every_nonce=False))
+    """Every order of nonces, on two cores: minutes."""
+    result = Search(Bounds(commands=2, losses=1, duplicates=1, kinds=COLLIDING), processes=2).run()
     assert not why(result)
     assert result.complete
-    assert result.states > 40_000
+    assert result.states > 200_000
+    assert result.rate > 3_000
+
+
+@pytest.mark.parametrize(
+    ("bounds", "states"),
+    [(Bounds(1, 1, 1, window=2), 3_000), (Bounds(1, 1, 1, window=2, children=2, every_nonce=False), 2_000)],
+    ids=["one Child SA", "two Child SAs"],
+)
+def test_no_state_deviates_with_windows_of_2(bounds: Bounds, states: int) -> None:
+    result = search(bounds)
+    assert not why(result)
+    assert result.complete
+    assert result.states > states
+
+
+def test_no_state_deviates_where_ends_prefer_other_groups() -> None:
+    result = search(Bounds(1, 1, 1, groups=True, every_nonce=False))
+    assert not why(result)
+    assert result.complete
+    assert ("child.rekey.request.refuse", "reply INVALID_KE_PAYLOAD") in result.seen.rows
+    assert ("ike.rekey.request.refuse", "reply INVALID_KE_PAYLOAD") in result.seen.rows
 
 
 def test_every_kind_of_action_is_taken() -> None:
