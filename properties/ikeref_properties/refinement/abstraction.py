@@ -6,7 +6,7 @@ Read are, and nothing else:
   both windows; of each outstanding request its Message ID, what it asks for, the SPI of the Child SA that it is about,
   the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile; whether a Delete of a replaced IKE SA
   waits; `redundant` and `succeeded`;
-* of a Child SA: its SPIs, state, which directions are installed; whether a Delete of it waits that a rekey calls for,
+* of a Child SA: its SPI at this end, state, which directions are installed; whether a Delete of it waits that a rekey calls for,
   which is told by `initiator`, `replaces` and `redundant`;
 * whether the peer is authenticated.
 
@@ -35,7 +35,7 @@ READ = {
     Session: "ikes children peer",
     IkeSa: "phase initiator spi_i spi_r next_request expected outstanding answers window peer_window queue redundant "
     "succeeded",
-    ChildSa: "spi_in spi_out inbound outbound state initiator replaces redundant",
+    ChildSa: "spi_in inbound outbound state initiator replaces redundant",
     Exchange: "message_id intent",
     ChildRequest: "command crossing condemned",
     IkeRequest: "crossing",
