@@ -6,8 +6,8 @@ Read are, and nothing else:
   both windows; of each outstanding request its Message ID, what it asks for, the SPI of the Child SA that it is about,
   the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile; whether a Delete of a replaced IKE SA
   waits; `redundant` and `succeeded`;
-* of a Child SA: its SPI at this end, state, which directions are installed; whether a Delete of it waits that a rekey calls for,
-  which is told by `initiator`, `replaces` and `redundant`;
+* of a Child SA: its SPI at this end, state, which directions are installed; whether a Delete of it waits that a rekey
+  calls for, which is told by `initiator`, `replaces` and `redundant`;
 * whether the peer is authenticated.
 
 IKE SAs and Child SAs are named by this end's SPI, Child SAs that it does not have (yet) by the peer's. What no row
@@ -125,6 +125,7 @@ def _ike(ike: IkeSa, session: Session) -> IkeRecord:
         tuple(sorted([number for number in ike.answered if number > ike.expected])),
         ike.window,
         ike.peer_window,
+        ike.initiator,
     )
 
 
