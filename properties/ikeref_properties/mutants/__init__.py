@@ -5,10 +5,16 @@ stand in `ikeref_properties.rowmutants` and `ikeref_properties.mutants_rows`, th
 `ikeref_properties.kernels`.
 """
 
-from ikeref_properties.mutants import children, initial, messages, rekeys
+from ikeref_properties.mutants import children, deletes, initial, messages, rekeys
 from ikeref_properties.mutants.seeding import Edit, Mutant, seeded
 
-MUTANTS: tuple[Mutant, ...] = (*initial.MUTANTS, *messages.MUTANTS, *children.MUTANTS, *rekeys.MUTANTS)
+MUTANTS: tuple[Mutant, ...] = (
+    *initial.MUTANTS,
+    *messages.MUTANTS,
+    *deletes.MUTANTS,
+    *children.MUTANTS,
+    *rekeys.MUTANTS,
+)
 
 __all__ = ["MUTANTS", "Edit", "Mutant", "find", "seeded"]
 

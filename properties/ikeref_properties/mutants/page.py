@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 from ikeref_properties.claims import properties
-from ikeref_properties.mutants import MUTANTS, children, initial, messages, rekeys
+from ikeref_properties.mutants import MUTANTS, children, deletes, initial, messages, rekeys
 from ikeref_properties.mutants.checks import Kill
 from ikeref_properties.mutants.matrix import Entry, killers, stale
 from ikeref_properties.mutants.seeding import Mutant
@@ -35,7 +35,8 @@ how many walks of that kind it took. Seconds are of one core.
 _GROUPS = (
     ("Beginnings: IKE_SA_INIT, cookies, IKE_AUTH, what is chosen, many IKE SAs", initial.MUTANTS),
     ("Any message: IDs, windows, protection, octets, keys", messages.MUTANTS),
-    ("Child SAs: created, rekeyed, deleted", children.MUTANTS),
+    ("Deletes", deletes.MUTANTS),
+    ("Child SAs: created and rekeyed", children.MUTANTS),
     ("The IKE SA's rekey, retries and time", rekeys.MUTANTS),
 )
 
