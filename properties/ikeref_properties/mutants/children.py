@@ -66,8 +66,8 @@ CREATING: tuple[Mutant, ...] = (
             "sa.child",
             "        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)\n"
             "        return\n"
-            "    _hint",
-            "        turn.close(ike, failure.reason)\n        return\n    _hint",
+            "    if agreed.more",
+            "        turn.close(ike, failure.reason)\n        return\n    if agreed.more",
         ),
         origin="7296-2.21.2-10",
     ),
