@@ -136,10 +136,38 @@ class _Bits:
                 return value in values
 
 
-def check(system: System, safe: Term, clauses: Clauses, dead: frozenset[str] = frozenset()) -> Checked:
+class Transcript:
+    """What the solver was asked, as an SMT-LIB 2.6 script, and what it answered: for another solver to answer anew."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = ["(set-option :incremental true)", "(set-logic QF_UF)"]
+        self.answers: list[bool] = []
+
+    def assume(self, *terms: Any) -> None:
+        """These hold from now on."""
+        self.lines += [f"(assert {each.sexpr()})" for each in terms]
+
+    def ask(self, terms: Iterable[Any], answer: bool) -> None:
+        """Whether these can hold too."""
+        self.lines.append("(push 1)")
+        self.assume(*terms)
+        self.lines += ["(check-sat)", "(pop 1)"]
+        self.answers.append(answer)
+
+
+def check(
+    system: System,
+    safe: Term,
+    clauses: Clauses,
+    dead: frozenset[str] = frozenset(),
+    transcript: Transcript | None = None,
+) -> Checked:
     """Re-check a certificate from scratch; raises `Flawed` with the reason. `dead` are the names of steps that never
-    happen."""
+    happen; `transcript` receives every question."""
     known = {each.name: each.domain for each in system.variables}
+    names = [step.name for step in system.steps]
+    if len(set(names)) < len(names):
+        raise Flawed(f"sense: two steps are called {next(each for each in names if names.count(each) > 1)}")
     for clause in clauses:
         for variable, values in clause:
             if variable not in known or not set(values) <= set(known[variable]):
@@ -150,7 +178,7 @@ def check(system: System, safe: Term, clauses: Clauses, dead: frozenset[str] = f
             if all(state[variable] in values for variable, values in clause):
                 raise Flawed(f"initiation: {_text(clause)} fails at the start")
     bits = _Bits(system)
-    solver = z3.SolverFor("QF_FD", ctx=bits.context)
+    solver = _Solver(bits, transcript)
     solver.add(*bits.legal)
     literals = [[(variable, frozenset(values)) for variable, values in clause] for clause in clauses]
     for cube in literals:
@@ -160,7 +188,7 @@ def check(system: System, safe: Term, clauses: Clauses, dead: frozenset[str] = f
         if excluded is not True:
             solver.add(excluded)
     # Safety
-    if _possible(solver, bits.negate(bits.holds(safe))):
+    if solver.possible(bits.negate(bits.holds(safe))):
         raise Flawed("safety: the clauses do not imply the property")
     # Consecution and sense
     for step in system.steps:
@@ -171,16 +199,48 @@ def check(system: System, safe: Term, clauses: Clauses, dead: frozenset[str] = f
     return Checked(len(clauses), len(system.steps), len(dead))
 
 
+class _Solver:
+    """z3, asked one thing at a time."""
+
+    def __init__(self, bits: _Bits, transcript: Transcript | None) -> None:
+        self.solver = z3.SolverFor("QF_FD", ctx=bits.context)
+        self.transcript = transcript
+        if transcript is not None:
+            names = (bit.sexpr() for word in bits.bits.values() for bit in word)
+            transcript.lines += [f"(declare-const {each} Bool)" for each in names]
+
+    def add(self, *terms: Any) -> None:
+        """These hold from now on."""
+        self.solver.add(*terms)
+        if self.transcript is not None:
+            self.transcript.assume(*terms)
+
+    def possible(self, *terms: Truth) -> bool:
+        """Whether these can hold too; `Flawed` if z3 does not know."""
+        if any(each is False for each in terms):
+            return False
+        kept = [each for each in terms if each is not True]
+        self.solver.push()
+        self.solver.add(*kept)
+        answer = self.solver.check()
+        self.solver.pop()
+        if answer == z3.unknown:
+            raise Flawed(f"unknown: {self.solver.reason_unknown()}")
+        if self.transcript is not None:
+            self.transcript.ask(kept, answer == z3.sat)
+        return bool(answer == z3.sat)
+
+
 def _step(
     bits: _Bits,
-    solver: Any,
+    solver: _Solver,
     step: Step,
     literals: list[list[tuple[str, frozenset[Value]]]],
     dead: frozenset[str],
 ) -> None:
     assign = dict(step.assign)
     guard = bits.holds(step.guard)
-    possible = _possible(solver, guard)
+    possible = solver.possible(guard)
     if possible == (step.name in dead):
         raise Flawed(f"sense: step {step.name} is {'possible' if possible else 'impossible'} under the invariant")
     if not possible:
@@ -193,20 +253,8 @@ def _step(
                 if literal not in after:
                     after[literal] = bits.will(*literal, assign)
             broken.append(bits.both([after[literal] for literal in clause]))
-    if _possible(solver, guard, bits.either(broken)):
+    if solver.possible(guard, bits.either(broken)):
         raise Flawed(f"consecution: step {step.name} leads out of the invariant")
-
-
-def _possible(solver: Any, *terms: Truth) -> bool:
-    if any(each is False for each in terms):
-        return False
-    solver.push()
-    solver.add(*(each for each in terms if each is not True))
-    answer = solver.check()
-    solver.pop()
-    if answer == z3.unknown:
-        raise Flawed(f"unknown: {solver.reason_unknown()}")
-    return bool(answer == z3.sat)
 
 
 def _text(clause: tuple[tuple[str, tuple[Value, ...]], ...]) -> str:
@@ -222,13 +270,14 @@ def replay(system: System, steps: list[str], goal: Term) -> None:
         for name in steps:
             if name not in named:
                 raise Flawed(f"there is no step {name}")
-            state = _run(named[name], state) if state else None
+            state = step_of(named[name], state) if state else None
         if state and holds(goal, state.__getitem__):
             return
     raise Flawed("a witness is out of reach")
 
 
-def _run(step: Step, state: dict[str, Value]) -> dict[str, Value] | None:
+def step_of(step: Step, state: dict[str, Value]) -> dict[str, Value] | None:
+    """The state after a step, run in Python; None if it is not possible."""
     read = state.__getitem__
     if not holds(step.guard, read):
         return None

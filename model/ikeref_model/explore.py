@@ -15,6 +15,10 @@ State = tuple[int, ...]
 """For each variable of the system the index of its value in its domain."""
 
 
+Tree = dict[State, tuple[State, int] | None]
+"""For each state that was reached, nearest first: the state before, and the step from there."""
+
+
 class Code(NamedTuple):
     """States as tuples: where each variable is, and what its numbers mean."""
 
@@ -161,15 +165,16 @@ def explore(
     *,
     limit: int = 2_000_000,
     reached: dict[State, int] | None = None,
+    tree: Tree | None = None,
 ) -> Exploration:
     """All reachable states, or the shortest schedule to one in which `bad` holds. `reached` receives the states with
-    their distance."""
+    their distance, `tree` how each was reached."""
     compiled = compile_system(system)
     coding = compiled.code
     violates: Callable[[State], bool] = (
         eval(f"lambda s: {coding.source(bad)}", {"__builtins__": {}}) if bad is not None else _never
     )
-    parents: dict[State, tuple[State, int] | None] = {}
+    parents: Tree = tree if tree is not None else {}
     distance: dict[State, int] = reached if reached is not None else {}
     queue: deque[State] = deque()
     for start in initials(system):
@@ -206,7 +211,13 @@ def _never(state: State) -> bool:
     return not state
 
 
-def _schedule(compiled: Compiled, parents: dict[State, tuple[State, int] | None], state: State) -> Schedule:
+def shortest(system: System, tree: Tree, goal: Term) -> Schedule | None:
+    """A shortest schedule to a state in which `goal` holds, among all states that were reached (nearest first)."""
+    found = next(iter(satisfying(system, tree, goal)), None)
+    return None if found is None else _schedule(compile_system(system), tree, found)
+
+
+def _schedule(compiled: Compiled, parents: Tree, state: State) -> Schedule:
     steps: list[Step] = []
     states = [compiled.code.decode(state)]
     parent = parents[state]

@@ -14,17 +14,14 @@ from typing import Any, NamedTuple
 
 import z3
 
-from ikeref_model.explore import Code, Schedule, State, code, explore
+from ikeref_model.explore import Code, Schedule, State, Tree, code, explore
+from ikeref_model.sat import Encoding, Unknown
 from ikeref_model.symbolic import Symbols, symbols
-from ikeref_model.system import ENDS, Copy, System, initials
-from ikeref_model.terms import All, Is, Not, Term, Value, variables_of
+from ikeref_model.system import Copy, System, initials
+from ikeref_model.terms import All, Is, Not, Term, Value
 
 Clause = tuple[tuple[str, tuple[Value, ...]], ...]
 """Not all of: each variable has one of these values."""
-
-
-class Unknown(Exception):
-    """z3 did not decide. That is a failure, never a verdict."""
 
 
 def clause_term(clause: Clause) -> Term:
@@ -95,8 +92,8 @@ class Invariant(NamedTuple):
     """An inductive invariant."""
 
     clauses: tuple[Clause, ...]
-    states: int
-    """How many reachable states guided the search (0: none)."""
+    tree: Tree
+    """The reachable states that guided the search, and how each was reached; empty if none did."""
 
 
 class _Reachable:
@@ -153,65 +150,32 @@ class _Reachable:
         return True
 
 
-def invariant(system: System, safe: Term, *, guess: Iterable[Clause] = (), limit: int = 400_000) -> Invariant | None:
+def invariant(system: System, safe: Term, *, guess: Iterable[Clause] = (), limit: int = 2_000_000) -> Invariant | None:
     """An inductive invariant that implies `safe`, or None if a reachable state violates it. `guess` are clauses to
     begin with; where they suffice, nothing is explored."""
     search = _Search(system, safe)
     for each in guess:
         search.add(each)
     if search.clauses and not any(True for _ in search.counterexamples()):
-        return Invariant(tuple(search.clauses), 0)
-    reached: dict[State, int] = {}
-    if explore(system, Not(safe), limit=limit, reached=reached).violation:
+        return Invariant(tuple(search.clauses), {})
+    tree: Tree = {}
+    found = explore(system, Not(safe), limit=limit, tree=tree)
+    if found.violation:
         return None
-    reachable = _Reachable(code(system), reached)
+    if not found.complete:
+        raise Unknown(f"more than {limit} states")
+    reachable = _Reachable(code(system), tree)
     search = _Search(system, safe)
     changed = True
     while changed:
         changed = False
         for state in search.counterexamples():
-            found = reachable.excluding(reachable.coding.encode(state))
-            if found is None:
+            excluding = reachable.excluding(reachable.coding.encode(state))
+            if excluding is None:
                 raise ValueError("a reachable state steps out of the reachable states")
-            search.add(found)
-            search.add(mirrored(found))
+            search.add(excluding)
             changed = True
-    return Invariant(tuple(search.clauses), reachable.count)
-
-
-def shrink(system: System, safe: Term, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
-    """A subset of the clauses that is inductive by itself and implies `safe`: what the unsatisfiable cores name."""
-    listed = list(clauses)
-    search = _Search(system, safe)
-    context = search.at.context
-    names = [z3.Bool(f"clause{number}", context) for number in range(len(listed))]
-    terms = [clause_term(each) for each in listed]
-    reads = [variables_of(each) for each in terms]
-    for name, term in zip(names, terms, strict=True):
-        search.solver.add(z3.Implies(name, search.at.term(term)))
-    place = {str(name): number for number, name in enumerate(names)}
-
-    def core(*goal: Any) -> set[int]:
-        search.solver.push()
-        search.solver.add(*goal)
-        if decide(search.solver, *names):
-            raise ValueError("the clauses are not inductive")
-        found = {place[str(each)] for each in search.solver.unsat_core()}
-        search.solver.pop()
-        return found
-
-    needed: set[int] = set()
-    new = core(z3.Not(search.at.term(safe)))
-    while new:
-        needed |= new
-        asked, new = new, set()
-        for number, guard in enumerate(search.guards):
-            after, written = search.after[number], search.written[number]
-            broken = [z3.Not(after.term(terms[each])) for each in asked if reads[each] & written]
-            if broken:
-                new |= core(guard, z3.Or(*broken))
-        new -= needed
-    return tuple(listed[each] for each in sorted(needed))
+    return Invariant(tuple(search.clauses), tree)
 
 
 def dead_steps(system: System, clauses: Iterable[Clause]) -> tuple[str, ...]:
@@ -219,101 +183,56 @@ def dead_steps(system: System, clauses: Iterable[Clause]) -> tuple[str, ...]:
     search = _Search(system, All(()))
     for each in clauses:
         search.add(each)
-    search.settle()
-    found = []
-    for step, guard in zip(system.steps, search.guards, strict=True):
-        search.solver.push()
-        search.solver.add(guard)
-        if not decide(search.solver):
-            found.append(step.name)
-        search.solver.pop()
-    return tuple(found)
+    steps = zip(system.steps, search.guards, strict=True)
+    return tuple(step.name for step, guard in steps if not search.at.possible(guard))
 
 
 class _Search:
     """The clauses found so far, and the states that show them not to be inductive."""
 
     def __init__(self, system: System, safe: Term) -> None:
-        self.system = system
-        self.at = symbols(system)
-        self.solver = z3.SolverFor("QF_FD", ctx=self.at.context)
-        self.safe = safe
+        self.at = Encoding(system)
+        self.safe = self.at.holds(safe)
         self.clauses: list[Clause] = []
-        self.after = [self.at.after(dict(step.assign)) for step in system.steps]
-        self.guards = [self.at.term(step.guard) for step in system.steps]
-        self.written = [frozenset(variable for variable, _ in step.assign) for step in system.steps]
-        self.terms: list[tuple[Term, frozenset[str], Any]] = []
-        self.fresh: list[Any] = []
+        self.known: set[Clause] = set()
+        self.assign = [dict(step.assign) for step in system.steps]
+        self.guards = [self.at.holds(step.guard) for step in system.steps]
 
     def add(self, clause: Clause) -> None:
         """Strengthen the invariant; takes effect at once, also for a search under way."""
-        if clause not in self.clauses:
-            term = clause_term(clause)
-            formula = self.at.term(term)
+        if clause not in self.known:
+            self.known.add(clause)
             self.clauses.append(clause)
-            self.terms.append((term, variables_of(term), formula))
-            self.fresh.append(formula)
+            self.at.add(*(-self.at.among(variable, values) for variable, values in clause))
 
-    def settle(self) -> None:
-        """Assert the clauses that were added. Called where nothing is pushed."""
-        self.solver.add(*self.fresh)
-        self.fresh.clear()
+    def broken(self, number: int, clause: Clause) -> int:
+        """That the clause does not hold after that step, although it may have held before."""
+        assign = self.assign[number]
+        if not any(variable in assign for variable, _ in clause):
+            return -self.at.true
+        return self.at.both(self.at.will(variable, values, assign) for variable, values in clause)
+
+    def chosen(self, literals: Iterable[int]) -> int:
+        """A new literal that implies one of these."""
+        name = self.at.fresh()
+        self.at.add(-name, *literals)
+        return name
 
     def counterexamples(self) -> Iterator[dict[str, Value]]:
         """States that satisfy all clauses and violate `safe` or step out of the clauses; whoever asks for the next
         one has added a clause that excludes the last."""
-        self.settle()
-        yield from self._violations(z3.BoolVal(True, self.at.context), [z3.Not(self.at.term(self.safe))], None)
-        for number in range(len(self.system.steps)):
-            after, written = self.after[number], self.written[number]
-            broken = [z3.Not(after.term(term)) for term, reads, _ in self.terms if reads & written]
-            yield from self._violations(self.guards[number], broken, number)
-
-    def _violations(self, guard: Any, broken: list[Any], number: int | None) -> Iterator[dict[str, Value]]:
-        self.settle()
-        known = len(self.terms)
-        self.solver.push()
-        self.solver.add(guard)
-        while True:
-            self.solver.push()
-            self.solver.add(z3.Or(*broken, z3.BoolVal(False, self.at.context)))
-            found = self.at.state(self.solver.model()) if decide(self.solver) else None
-            self.solver.pop()
-            if found is None:
-                break
-            yield found
-            for term, reads, formula in self.terms[known:]:
-                self.solver.add(formula)
-                if number is not None and reads & self.written[number]:
-                    broken.append(z3.Not(self.after[number].term(term)))
-            known = len(self.terms)
-        self.solver.pop()
-
-
-def mirrored(clause: Clause) -> Clause:
-    """The clause with the ends exchanged: the rows do not tell them apart."""
-    return tuple(sorted((_mirror(variable), _mirror_values(variable, values)) for variable, values in clause))
-
-
-_SWAP = {"A": "B", "B": "A", "a": "b", "b": "a"}
-
-
-def _mirror(variable: str) -> str:
-    if variable[0] in ENDS and variable[1] in ".>":
-        variable = _SWAP[variable[0]] + variable[1:]
-    for old, new in (("ike_a.", "ike_b."), ("child_a.", "child_b."), (">a.", ">b.")):
-        if old in variable:
-            variable = variable.replace(old, new)
-            break
-        if new in variable:
-            variable = variable.replace(new, old)
-            break
-    if variable.endswith((".on_a", ".on_b")):
-        variable = variable[:-1] + _SWAP[variable[-1]]
-    return variable
-
-
-def _mirror_values(variable: str, values: tuple[Value, ...]) -> tuple[Value, ...]:
-    if variable.startswith("lowest") or variable.endswith(".about"):
-        return tuple(sorted(_SWAP.get(str(value), value) for value in values))
-    return values
+        while self.at.possible(-self.safe):
+            yield self.at.state()
+        for number, guard in enumerate(self.guards):
+            broken: list[int] = []
+            judged = 0
+            while True:
+                broken += (self.broken(number, each) for each in self.clauses[judged:])
+                judged = len(self.clauses)
+                broken = [each for each in broken if each != -self.at.true]
+                chosen = self.chosen(broken)
+                found = self.at.state() if self.at.possible(guard, chosen) else None
+                self.at.add(-chosen)
+                if found is None:
+                    break
+                yield found

@@ -18,7 +18,7 @@ compile it in their own way.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ikeref_model import state
 from ikeref_model.events import Alarm, Kind, Outcome
@@ -146,6 +146,24 @@ def _room_of_one(term: Term) -> Term:
             return term
 
 
+class Naming(Protocol):
+    """Where the variables of the rows lie, seen from one end and one IKE SA."""
+
+    @property
+    def end(self) -> str:
+        """The end."""
+        ...
+
+    @property
+    def ike(self) -> str:
+        """The IKE SA."""
+        ...
+
+    def of(self, variable: str, each: str | None = None) -> str | bool | Term:
+        """The variable of the system that a row calls `variable`, or a constant, or a term."""
+        ...
+
+
 class Names(NamedTuple):
     """Where the variables of the rows lie: seen from one end, one IKE SA, one Child SA. None: there is no such
     thing."""
@@ -247,7 +265,7 @@ class Builder:
 
     # Translation of the rows
 
-    def term(self, term: Term, names: Names, each: str | None = None) -> Term:
+    def term(self, term: Term, names: Naming, each: str | None = None) -> Term:
         """A guard over the variables of the system."""
         match term:
             case Is(variable, values):
@@ -280,7 +298,7 @@ class Builder:
         """A variable that the scope leaves out holds its initial value for ever."""
         return TRUE if state.variable(variable).initial in values else FALSE
 
-    def right(self, value: Value | Pick, target: str, names: Names, each: str | None = None) -> Right:
+    def right(self, value: Value | Pick, target: str, names: Naming, each: str | None = None) -> Right:
         """A right-hand side over the variables of the system."""
         if not isinstance(value, Pick):
             return value
@@ -291,7 +309,7 @@ class Builder:
             return then
         return otherwise if condition == FALSE else If(condition, then, otherwise)
 
-    def effects(self, row: Row, names: Names) -> dict[str, Right]:
+    def effects(self, row: Row, names: Naming) -> dict[str, Right]:
         """The assignments of a row: to every Child SA of the IKE SA first, so that those in question overrule."""
         assign: dict[str, Right] = {}
         for variable, value in row.effects():
@@ -306,7 +324,7 @@ class Builder:
                     assign[target] = self.right(value, target, names)
         return assign
 
-    def targets(self, variable: str, names: Names, each: str | None = None) -> tuple[str, ...]:
+    def targets(self, variable: str, names: Naming, each: str | None = None) -> tuple[str, ...]:
         """The variables of the system that a row writes when it writes `variable`."""
         scope, _, name = variable.partition(".")
         if name == "on_any":
@@ -362,9 +380,8 @@ class Builder:
             return
         assign = self.effects(row, names)
         about = child or NONE
-        label = (
-            f"{end} {row.name}" + (f" on {ike}" if len(self.scope.ikes) > 1 else "") + (f" [{child}]" if child else "")
-        )
+        label = f"{end} {row.name}" + (f" ({kind})" if len(row.on.kinds) > 1 else "")
+        label += (f" on {ike}" if len(self.scope.ikes) > 1 else "") + (f" [{child}]" if child else "")
         match row.on.what:
             case "send":
                 slot = f"{end}>{ike}"

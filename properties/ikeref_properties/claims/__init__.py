@@ -3,7 +3,7 @@
 A property has parts: one sentence each, about the rows or about the code, with the claim that it must reach and the
 checks that establish it. A check is a reference, `KIND:NAME`:
 
-* `proof:ID` a statement with a certificate (`ikeref_properties.proofs`), or the lemma `message-ids`;
+* `proof:ID` a statement with a certificate (`ikeref_properties.proofs`), or a lemma of `proofs.LEMMAS`;
 * `sentence:ID` a sentence of the RFC held against all rows (`proofs.sentences`);
 * `rows:total`, `rows:deterministic` every event has a row, and more than one only where there is a choice;
 * `search:ID` an exhaustive search within a bound (`proofs.searches`);

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ikeref_model.explore import Schedule
+from ikeref_model.tables import ROWS
 from ikeref_model.terms import text
 
 from ikeref_properties import kernels, proofs
@@ -125,7 +126,7 @@ def judge(reference: Reference, options: Options) -> Evidence:
 
 def _proof(name: str, anew: bool) -> Verdict:
     if name in proofs.LEMMAS:
-        return proofs.LEMMAS[name]()
+        return proofs.LEMMAS[name](ROWS)
     statement = proofs.BY_ID[name]
     if not anew:
         try:

@@ -6,18 +6,19 @@ certificate is the inductive invariant as clauses, the steps that never happen, 
 
 import json
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
 from ikeref_model.check import Flawed, check, replay
-from ikeref_model.explore import Schedule, explore
-from ikeref_model.prove import Clause, bounded, dead_steps, invariant, shrink
+from ikeref_model.explore import Schedule, explore, shortest
+from ikeref_model.prove import Clause, bounded, dead_steps, invariant
 from ikeref_model.rows import Row
 from ikeref_model.system import System, build
 from ikeref_model.tables import ROWS
 from ikeref_model.terms import all_of, no
 
-from ikeref_properties.proofs import lemma, windows_lemma
+from ikeref_properties.proofs import lemma, others, ranking, windows_lemma
 from ikeref_properties.proofs.guesses import GUESSES
 from ikeref_properties.proofs.statements import BY_ID, STATEMENTS, WHOLE_SCOPE, Statement, inherited, paired
 from ikeref_properties.proofs.verdict import Verdict
@@ -35,9 +36,15 @@ __all__ = [
     "whole",
 ]
 
+LEMMAS: dict[str, Callable[[tuple[Row, ...]], Verdict]] = {
+    lemma.ID: lemma.prove,
+    windows_lemma.ID: windows_lemma.prove,
+    others.ONE_OF_MANY: others.one_of_many,
+    others.LEFT_BEHIND: others.left_behind,
+    ranking.ID: ranking.prove,
+}
+"""What the statements rest on, proved anew each time."""
 ENGINE = "z3, induction; re-checked bit by bit"
-LEMMAS = {lemma.ID: lemma.prove, windows_lemma.ID: windows_lemma.prove}
-"""What is proved without a certificate, each time anew."""
 
 
 def certificate(statement: Statement, rows: tuple[Row, ...] = ROWS) -> dict[str, Any] | Schedule:
@@ -50,10 +57,9 @@ def certificate(statement: Statement, rows: tuple[Row, ...] = ROWS) -> dict[str,
         violation = explore(system, no(safe)).violation
         assert violation is not None
         return violation
-    found = found._replace(clauses=shrink(system, safe, found.clauses))
     witnesses = {}
     for name, goal in statement.witnesses:
-        schedule = bounded(system, goal, 4) if not found.states else explore(system, goal).violation
+        schedule = shortest(system, found.tree, goal) if found.tree else bounded(system, goal, 4)
         if schedule is None:
             raise Flawed(f"witness out of reach: {name}")
         witnesses[name] = [step.name for step in schedule.steps]
@@ -62,7 +68,7 @@ def certificate(statement: Statement, rows: tuple[Row, ...] = ROWS) -> dict[str,
         "title": statement.title,
         "section": statement.section,
         "about": statement.about,
-        "states": found.states,
+        "states": len(found.tree),
         "clauses": [[[variable, list(values)] for variable, values in clause] for clause in found.clauses],
         "dead": sorted(dead_steps(system, found.clauses)),
         "witnesses": witnesses,
@@ -112,7 +118,7 @@ def committed(statement: Statement) -> dict[str, Any]:
 
 def recheck() -> tuple[Verdict, ...]:
     """The lemmas proved again, and every committed certificate re-checked."""
-    return (*(prove() for prove in LEMMAS.values()), *(verify(each, committed(each)) for each in STATEMENTS))
+    return (*(prove(ROWS) for prove in LEMMAS.values()), *(verify(each, committed(each)) for each in STATEMENTS))
 
 
 def prove_all(rows: tuple[Row, ...] = ROWS) -> tuple[Verdict, ...]:

@@ -8,6 +8,7 @@ from ikeref_model.sentences import Sentence, replies, reply_of, sending
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt
 
+from ikeref_properties.proofs.alone import ALONE
 from ikeref_properties.proofs.collisions import SECTION_2_25_1, SECTION_2_25_2
 from ikeref_properties.proofs.lifetimes import LIFETIMES, ORIGINAL_INITIATOR
 from ikeref_properties.proofs.order import EAP, ORDER
@@ -164,6 +165,7 @@ ENDINGS: tuple[Sentence, ...] = (
 SENTENCES: tuple[Sentence, ...] = (
     *SECTION_2_25_1,
     *SECTION_2_25_2,
+    *ALONE,
     *REKEYS,
     *WINDOW,
     *ORDER,
