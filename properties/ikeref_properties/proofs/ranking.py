@@ -9,6 +9,7 @@ them a run takes finitely many steps.
 """
 
 import time
+from typing import Any
 
 import z3
 from ikeref_model.events import Kind, Position
@@ -84,8 +85,8 @@ def _grows(at: Symbols, row: Row) -> str:
         solver.add(evaluate(row.condition(), at))
         if solver.check() == z3.unsat:
             continue
-        before = z3.Sum(*(_due(at, is_(f"{each}.due")) for each in RECORDS))
-        after = z3.Sum(*(_due(at, afterwards(is_(f"{each}.due"), row)) for each in RECORDS))
+        before: Any = z3.Sum(*(_due(at, is_(f"{each}.due")) for each in RECORDS))
+        after: Any = z3.Sum(*(_due(at, afterwards(is_(f"{each}.due"), row)) for each in RECORDS))
         if solver.check(after + change >= before) != z3.unsat:
             return f"{row.name} ({kind}) leaves no less to be done"
         more = (evaluate(afterwards(is_("each.due"), row), at), z3.Not(evaluate(is_("each.due"), at)))
@@ -94,5 +95,5 @@ def _grows(at: Symbols, row: Row) -> str:
     return ""
 
 
-def _due(at: Symbols, term: Term) -> z3.ArithRef:
+def _due(at: Symbols, term: Term) -> Any:
     return z3.If(evaluate(term, at), z3.IntVal(DUE, at.context), z3.IntVal(0, at.context))
