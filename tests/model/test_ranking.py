@@ -56,7 +56,7 @@ def test_a_table_without_a_row_stands_still_before_it_is_at_rest(name: str) -> N
 def test_a_request_that_comes_alone_and_can_not_be_accepted_is_found(id: str, name: str) -> None:
     sentence = next(each for each in alone.ALONE if each.id == id)
     assert not isinstance(judge(sentence, ROWS), Breach)
-    assert isinstance(judge(sentence, tuple(row for row in ROWS if row.name != name)), Breach)
+    assert isinstance(judge(sentence, tuple(row for row in ROWS if not row.name.startswith(name))), Breach)
 
 
 def test_s2_25_two_ends_that_retry_at_the_same_moment_put_each_other_off_for_ever() -> None:

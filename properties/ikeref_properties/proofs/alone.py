@@ -29,7 +29,7 @@ ALONE: tuple[Sentence, ...] = (
         AS_USUAL,
         some=OK,
         if_answered=OK,
-        after=all_of(is_("child.state", Child.REPLACED), opened("child_theirs")),
+        after=all_of(is_("child.state", Child.REPLACED), is_("child_theirs.in")),
     ),
     Sentence(
         "2.25-alone-create-child",
