@@ -165,9 +165,6 @@ def check(
     """Re-check a certificate from scratch; raises `Flawed` with the reason. `dead` are the names of steps that never
     happen; `transcript` receives every question."""
     known = {each.name: each.domain for each in system.variables}
-    names = [step.name for step in system.steps]
-    if len(set(names)) < len(names):
-        raise Flawed(f"sense: two steps are called {next(each for each in names if names.count(each) > 1)}")
     for clause in clauses:
         for variable, values in clause:
             if variable not in known or not set(values) <= set(known[variable]):

@@ -164,7 +164,7 @@ def test_properties_are_found_by_number_name_section_and_word() -> None:
 
 def test_formulas_are_shown() -> None:
     assert "HALF_CLOSED" in formula(Reference("sentence", "2.25.1-delete-while-closing"))
-    assert formula(Reference("proof", "child-sas-in-pairs")).endswith("statements.paired_each")
+    assert formula(Reference("proof", "child-sas-in-pairs")).endswith("statements.paired")
 
 
 def test_the_checkout_is_found() -> None:

@@ -46,7 +46,7 @@ def test_others_do_all_that_rows_about_other_child_sas_do() -> None:
 def test_a_row_that_closes_every_child_sa_is_found_through_others() -> None:
     update = next(row.update for row in ROWS if row.name == "child.delete.request")
     rows = changed("child.delete.request", update=(*update, Set("each.in", False), Set("each.out", False)))
-    statement = BY_ID["child-sas-in-pairs"]
+    statement = BY_ID["pairs-of-any-number"]
     system = statement.build(rows)
     assert explore(system, no(statement.safe(system))).violation
     alone = tuple(row for row in rows if row.name != "child.create.request.accept")

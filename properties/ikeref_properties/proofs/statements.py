@@ -203,6 +203,65 @@ STATEMENTS: tuple[Statement, ...] = (
         "child-sas-in-pairs",
         "Child SAs end in pairs, and what was replaced is gone",
         "1.4.1",
+        CHILD_SCOPE.title + "; three Child SAs at a time, rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(CHILD_SCOPE, rows),
+        paired,
+        (
+            ("both open", all_of(is_("A.child_old.in"), is_("B.child_old.in"), is_("A.child_old.out"))),
+            ("half-closed", _child("A", "old", Child.HALF_CLOSED)),
+            ("crossed deletes", all_of(_child("A", "old", Child.HALF_CLOSED), _child("B", "old", Child.HALF_CLOSED))),
+            ("simultaneous rekey", all_of(_child("A", "old", Child.CROSSED), _child("B", "old", Child.CROSSED))),
+            (
+                "three pairs after a simultaneous rekey",
+                all_of(
+                    *(_child(end, "old", Child.REPLACED) for end in ENDS),
+                    *(is_(f"{end}.child_{slot}.{way}") for end in ENDS for slot in "ab" for way in ("in", "out")),
+                ),
+            ),
+            ("denied before it was known", _child("A", "a", Child.DENIED)),
+        ),
+    ),
+    Statement(
+        "traffic-goes-on",
+        "During a rekey each end can send to the other all the time",
+        "2.8",
+        TRAFFIC_SCOPE.title + "; rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(TRAFFIC_SCOPE, without_commanded_deletes(rows)),
+        flowing,
+        (
+            ("simultaneous rekey", all_of(_child("A", "old", Child.CROSSED), _child("B", "old", Child.CROSSED))),
+            ("the old one is gone", all_of(_child("A", "old", Child.ABSENT), _child("B", "old", Child.ABSENT))),
+        ),
+    ),
+    Statement(
+        "inherited-exactly-once",
+        "A rekeyed IKE SA hands every Child SA to its successor exactly once",
+        "2.8.2",
+        IKE_SCOPE.title + "; rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(IKE_SCOPE, rows),
+        inherited,
+        (
+            (
+                "simultaneous rekey of the IKE SA",
+                all_of(is_("A.ike_old.state", Ike.CROSSED), is_("B.ike_old.state", Ike.CROSSED)),
+            ),
+            (
+                "three IKE SAs",
+                all_of(
+                    *(is_(f"{end}.ike_old.state", Ike.REPLACED) for end in ENDS),
+                    *(isnt(f"{end}.ike_{slot}.state", Ike.IDLE, Ike.CLOSED) for end in ENDS for slot in "ab"),
+                ),
+            ),
+            (
+                "inherited by the peer's IKE SA",
+                all_of(is_("A.child_old.on_b"), is_("B.child_old.on_b"), is_("A.ike_old.state", Ike.CLOSED)),
+            ),
+        ),
+    ),
+    Statement(
+        "pairs-of-any-number",
+        "Child SAs, as many as there are, end in pairs, and what was replaced is gone",
+        "1.4.1",
         FAMILY_SCOPE.title + ", what was just rekeyed included; window 1",
         lambda rows: build_focus(FAMILY_SCOPE, rows),
         paired_each,
@@ -226,20 +285,8 @@ STATEMENTS: tuple[Statement, ...] = (
         ),
     ),
     Statement(
-        "traffic-goes-on",
-        "During a rekey each end can send to the other all the time",
-        "2.8",
-        TRAFFIC_SCOPE.title + "; rekeyed again when a rekey is over at both ends, window 1",
-        lambda rows: build(TRAFFIC_SCOPE, without_commanded_deletes(rows)),
-        flowing,
-        (
-            ("simultaneous rekey", all_of(_child("A", "old", Child.CROSSED), _child("B", "old", Child.CROSSED))),
-            ("the old one is gone", all_of(_child("A", "old", Child.ABSENT), _child("B", "old", Child.ABSENT))),
-        ),
-    ),
-    Statement(
-        "inherited-exactly-once",
-        "A rekeyed IKE SA hands every Child SA to its successor exactly once",
+        "inheritance-of-any-number",
+        "IKE SAs rekeyed one after the other hand on every Child SA exactly once",
         "2.8.2",
         LINE_SCOPE.title + "; a successor is rekeyed at any time too; no outgoing half is deferred; window 1",
         lambda rows: build_focus(LINE_SCOPE, without_deferral(rows)),
