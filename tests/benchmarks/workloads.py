@@ -102,7 +102,7 @@ _32, _64, _80, _NONCE = bytes(32), bytes(64), bytes(80), bytes(12)
 _PREFIX = bytes(32)
 _ADDRESS = bytes(22)
 """What NAT detection hashes: two SPIs, an IPv4 address, a port (Section 2.23)."""
-_SIGNED = bytes(264)
+_SIGNED = bytes(272)
 """What AUTH covers: an IKE_SA_INIT message, a nonce, prf(SK_p, ID) (Section 2.15)."""
 
 

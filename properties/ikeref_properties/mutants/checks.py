@@ -282,7 +282,7 @@ class Outcomes:
             wanted = getattr(function, _SETTINGS, None)
             if wanted is not None:
                 bound = min(EXAMPLES, wanted.max_examples)
-                patient = settings(wanted, deadline=None, suppress_health_check=list(HealthCheck))
+                patient = settings(wanted, deadline=None, suppress_health_check=tuple(HealthCheck.__members__.values()))
                 setattr(function, _SETTINGS, settings(patient, max_examples=bound, phases=_PHASES))
 
     @pytest.hookimpl(wrapper=True)

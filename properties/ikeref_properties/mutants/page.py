@@ -100,10 +100,9 @@ def _properties(entries: dict[str, Entry]) -> str:
 
 def _alone(id: int, kinds: Iterable[tuple[str, Only]]) -> str:
     for prefix, only in kinds:
-        faults = only.get(id, ())
-        if faults:
-            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
-            return f"{prefix}{faults[0]}{more}"
+        first, *others = only.get(id) or ("",)
+        if first:
+            return f"{prefix}{first}" + (f" and {len(others)} more" if others else "")
     return ""
 
 

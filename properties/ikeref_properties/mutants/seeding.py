@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 
 class Edit(NamedTuple):
@@ -120,11 +120,11 @@ def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
 
 
 def _find(module: Any, name: str) -> FunctionType:
-    found = module
+    found: Any = module
     for part in name.split("."):
         found = vars(found)[part]
     if isinstance(found, property):
-        found = found.fget
+        found = cast("Any", found).fget
     if isinstance(found, staticmethod | classmethod):
         found = found.__func__
     found = inspect.unwrap(found)
