@@ -10,8 +10,9 @@ from ikeref_model.terms import all_of, any_of, is_, isnt
 
 from ikeref_properties.proofs.alone import ALONE
 from ikeref_properties.proofs.collisions import SECTION_2_25_1, SECTION_2_25_2
+from ikeref_properties.proofs.eap import EAP
 from ikeref_properties.proofs.lifetimes import LIFETIMES, ORIGINAL_INITIATOR
-from ikeref_properties.proofs.order import EAP, ORDER
+from ikeref_properties.proofs.order import ORDER
 from ikeref_properties.proofs.rekeys import REKEYS
 from ikeref_properties.proofs.windows import WINDOW
 from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EMPTY, LATER
