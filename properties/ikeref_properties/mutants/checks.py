@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -282,7 +282,9 @@ class Outcomes:
             wanted = getattr(function, _SETTINGS, None)
             if wanted is not None:
                 bound = min(EXAMPLES, wanted.max_examples)
-                patient = settings(wanted, deadline=None, suppress_health_check=tuple(HealthCheck.__members__.values()))
+                patient = settings(
+                    wanted, deadline=None, suppress_health_check=cast("list[HealthCheck]", list(HealthCheck))
+                )
                 setattr(function, _SETTINGS, settings(patient, max_examples=bound, phases=_PHASES))
 
     @pytest.hookimpl(wrapper=True)
