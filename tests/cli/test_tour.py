@@ -152,7 +152,7 @@ def test_the_certificates_are_checked_again() -> None:
     assert code == 0, output
     assert output.index("The rows") < output.index("Rows and code") < output.index("The code")
     for statement in STATEMENTS:
-        assert statement.title in output
+        assert statement.title[:60] in output  # longer ones go on in a further line
 
 
 def test_a_certificate_that_proves_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,11 @@ RETRYING: tuple[Mutant, ...] = (
     mutant(
         "retry at once",
         "2.25",
-        edit("sa.turn", "self.retries = (*self.retries, Retry(due, command))", "self.enqueue(self.current, command)"),
+        edit(
+            "sa.turn",
+            "self.retries = (*self.retries, Retry(due, command))",
+            "self.enqueue(self.current, command); return",
+        ),
         origin="7296-2.25-03",
     ),
     mutant(
