@@ -15,7 +15,7 @@ def first(pair: Pair, to: str, *, response: bool) -> Flight:
 
 
 def test_s2_8_1_nonces_are_compared_also_with_what_is_gone() -> None:
-    """7296-2.8.1-03: the lowest nonce is A's, so that A deletes what its exchange made, whatever B deleted meanwhile."""
+    """7296-2.8.1-03: the lowest nonce is A's, so A deletes what its exchange made, whatever B deleted meanwhile."""
     pair = Pair().establish()
     pair.forced[A][32] = [bytes(32)]
     for end in (A, B):
