@@ -124,7 +124,8 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
 def _condemn(turn: Turn, ike_spi: bytes, spi: bytes) -> None:
     """Remember a Delete for a Child SA that the peer may have just created for us, its answer still on the way."""
     ike = turn.ike(ike_spi)
-    for exchange in ike.outstanding if ike is not None else ():
-        if ike is not None and isinstance(exchange.intent, ChildRequest):
+    assert ike is not None
+    for exchange in ike.outstanding:
+        if isinstance(exchange.intent, ChildRequest):
             intent = exchange.intent._replace(condemned=(*exchange.intent.condemned, spi))
             ike = turn.amend(ike, exchange, exchange._replace(intent=intent))

@@ -239,10 +239,9 @@ class Turn:
         settings = self.env.settings
         deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
         exchange = Exchange(message.message_id, message, datagrams, intent, deadline)
+        earlier = ike.outstanding if message.message_id else ()  # IKE_SA_INIT anew takes the place of the last
         ike = ike._replace(
-            outstanding=(*ike.outstanding, exchange)
-            if message.message_id
-            else (exchange,),  # IKE_SA_INIT anew takes the place of the last
+            outstanding=(*earlier, exchange),
             next_request=message.message_id + 1,
             sent=self.now,
             **changes,
