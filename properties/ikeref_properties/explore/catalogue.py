@@ -54,6 +54,16 @@ def _collision(kind: Kind, name: str, section: str, command: str) -> tuple[Path,
     return tuple(found)
 
 
+def _other_groups(kind: Kind, name: str, what: str, command: str) -> Path:
+    """Both exchanges fail for their group, and the ones that follow cross again."""
+    ends = (A, B)
+    refused = (*[asks(end, kind) for end in ends], *[replies(end, kind, OTHER_GROUP) for end in ends[::-1]])
+    agreed = (*[asks(end, kind) for end in ends], *[replies(end, kind, OK) for end in ends[::-1]])
+    said = f"both ends rekey {what} with the wrong group, and both again, with new nonces"
+    events = (*refused, *agreed, hears(A, kind, OK, lowest("ni")))
+    return Path(name, said, "1.3", _bounds(command, groups=True), events, have(1))
+
+
 def _without_child(state: State, origin: Origin) -> State:
     """B has lost its Child SA."""
     end = state.ends[B]
@@ -219,24 +229,7 @@ PATHS: tuple[Path, ...] = (
         have(1),
         never=(asks(A, CREATE),),
     ),
-    Path(
-        "rekey-child-crossing-other-groups",
-        "both ends rekey a Child SA with the wrong group, and both again, with new nonces",
-        "1.3",
-        _bounds("rekey child", groups=True),
-        (
-            asks(A, REKEY),
-            asks(B, REKEY),
-            replies(B, REKEY, OTHER_GROUP),
-            replies(A, REKEY, OTHER_GROUP),
-            asks(A, REKEY),
-            asks(B, REKEY),
-            replies(B, REKEY, OK),
-            replies(A, REKEY, OK),
-            hears(A, REKEY, OK, lowest("ni")),
-        ),
-        have(1),
-    ),
+    _other_groups(REKEY, "rekey-child-crossing-other-groups", "a Child SA", "rekey child"),
     Path(
         "rekey-child-and-delete",
         "A rekeys a Child SA while B deletes it",
@@ -317,24 +310,7 @@ PATHS: tuple[Path, ...] = (
         never=(asks(B, REKEY_IKE),),
     ),
     *_collision(REKEY_IKE, "rekey-ike-crossing", "2.8.2", "rekey IKE"),
-    Path(
-        "rekey-ike-crossing-other-groups",
-        "both ends rekey the IKE SA with the wrong group, and both again, with new nonces",
-        "1.3",
-        _bounds("rekey IKE", groups=True),
-        (
-            asks(A, REKEY_IKE),
-            asks(B, REKEY_IKE),
-            replies(B, REKEY_IKE, OTHER_GROUP),
-            replies(A, REKEY_IKE, OTHER_GROUP),
-            asks(A, REKEY_IKE),
-            asks(B, REKEY_IKE),
-            replies(B, REKEY_IKE, OK),
-            replies(A, REKEY_IKE, OK),
-            hears(A, REKEY_IKE, OK, lowest("ni")),
-        ),
-        have(1),
-    ),
+    _other_groups(REKEY_IKE, "rekey-ike-crossing-other-groups", "the IKE SA", "rekey IKE"),
     # That B has won and deletes the old IKE SA before A has its response is not among them: our winner waits with that
     # Delete until the peer's superfluous IKE SA is gone (docs/silences.md).
     Path(
