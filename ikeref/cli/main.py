@@ -23,6 +23,7 @@ COMMANDS: Final = (
     Entry("tour", "ikeref.cli.tour.command"),
     Entry("check", "ikeref.cli.check"),
     Entry("spec", "ikeref.cli.spec"),
+    Entry("coverage", "ikeref.cli.coverage"),
     Entry("explore", "ikeref.cli.explore"),
     Entry("prove", "ikeref.cli.prove"),
     Entry("decode", "ikeref.cli.decode.command"),

@@ -90,6 +90,15 @@ def source_of(each: Edit) -> str:
     return ast.get_source_segment(source, node) or ""
 
 
+def place_of(each: Edit) -> str:
+    """The function that an edit changes, as `ikeref/sa/step.py::step`; "" where the edit does not fit."""
+    source = inspect.getsource(import_module(each.module))
+    if source.count(each.old) != 1:
+        return ""
+    name = _function_at(source, source.count("\n", 0, source.index(each.old)) + 1, each)
+    return f"{each.module.replace('.', '/')}.py::{name}"
+
+
 def _function_at(source: str, line: int, each: Edit) -> str:
     """The qualified name of the function in which a line is."""
     return _node_at(source, line, each)[0]
