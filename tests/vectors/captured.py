@@ -68,19 +68,35 @@ def ike_messages(path: Path) -> list[Captured]:
 
 
 def _ike_messages(path: Path) -> Iterator[Captured]:
-    fragments: dict[tuple[bytes, bytes], dict[int, bytes]] = {}
-    for count, (link, frame) in enumerate(frames(path), 1):
-        packet = frame[14:] if link == 1 else frame[4:]
-        datagram = _udp(packet, fragments)
-        if datagram is None:
-            continue
-        source, udp = datagram
-        ports = {int.from_bytes(udp[0:2]), int.from_bytes(udp[2:4])}
+    for packet, (source, udp) in _datagrams(path):
+        ports = _ports(udp)
         octets = udp[8 : int.from_bytes(udp[4:6])]
         if 4500 in ports and octets[:4] == bytes(4):
-            yield Captured(count, source, octets[4:])
+            yield Captured(packet, source, octets[4:])
         elif 500 in ports:
-            yield Captured(count, source, octets)
+            yield Captured(packet, source, octets)
+
+
+def esp_packets(path: Path) -> list[Captured]:
+    """All ESP packets of a capture that go in UDP (Section 2.23), which all that are there do."""
+    return [
+        Captured(packet, source, udp[8 : int.from_bytes(udp[4:6])])
+        for packet, (source, udp) in _datagrams(path)
+        if 4500 in _ports(udp) and udp[8:12] != bytes(4) and udp[8:] != b"\xff"
+    ]
+
+
+def _datagrams(path: Path) -> Iterator[tuple[int, tuple[str, bytes]]]:
+    """Number of the packet, source address and UDP datagram."""
+    fragments: dict[tuple[bytes, bytes], dict[int, bytes]] = {}
+    for count, (link, frame) in enumerate(frames(path), 1):
+        datagram = _udp(frame[14:] if link == 1 else frame[4:], fragments)
+        if datagram is not None:
+            yield count, datagram
+
+
+def _ports(udp: bytes) -> set[int]:
+    return {int.from_bytes(udp[0:2]), int.from_bytes(udp[2:4])}
 
 
 def _udp(packet: bytes, fragments: dict[tuple[bytes, bytes], dict[int, bytes]]) -> tuple[str, bytes] | None:

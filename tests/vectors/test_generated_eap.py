@@ -11,7 +11,7 @@ from ikeref.eap import mschap
 from ikeref.policy.credentials import EapServer, Secret
 from ikeref.registry import EapCode, EapType, ExchangeType
 from tests.vectors.captured import GENERATED
-from tests.vectors.test_generated_crypto import REAL, Exchange, find, initial, life
+from tests.vectors.life import REAL, Exchange, find, initial, life
 
 PASSED, FAILED = ("eap-mschapv2", "eap-mschapv2-cp-esp"), "eap-mschapv2-badpw"
 
