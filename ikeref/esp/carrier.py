@@ -10,7 +10,16 @@ from typing import Final, NamedTuple
 
 from ikeref.errors import Dropped
 from ikeref.esp import inner
-from ikeref.esp.packet import ESN_BITS, NO_NEXT_HEADER, Opened, iv_octets, open_packet, seal_packet, sequence_of
+from ikeref.esp.packet import (
+    ESN_BITS,
+    NO_NEXT_HEADER,
+    Opened,
+    iv_octets,
+    open_packet,
+    seal_packet,
+    sequence_of,
+    supports,
+)
 from ikeref.esp.replay import NEW_WINDOW, Window
 from ikeref.policy.selectors import covers
 from ikeref.registry import ProtocolId
@@ -202,6 +211,8 @@ def _why_not(child: ChildSa) -> str:
         return "AH is not carried"
     if child.transport:
         return "transport mode is not carried"
+    if not supports(child.suite):
+        return "its algorithms can't be carried"
     return "" if child.keys is not None else "a Child SA without keys can't be carried"
 
 

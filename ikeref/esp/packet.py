@@ -22,7 +22,13 @@ ESN_BITS: Final = 32
 NO_NEXT_HEADER: Final = 59
 """The payload is a dummy, which only hides that there is no traffic (RFC 4303 section 2.6)."""
 
-_CIPHERS: Final = CIPHERS | LEGACY_CIPHERS | NULL_CIPHERS
+_IMPLICIT: Final = {
+    int(Encr.AES_CCM_8_IIV): int(Encr.AES_CCM_8),
+    int(Encr.AES_GCM_16_IIV): int(Encr.AES_GCM_16),
+    int(Encr.CHACHA20_POLY1305_IIV): int(Encr.CHACHA20_POLY1305),
+}
+"""Ciphers whose IV is the sequence number and is not sent (RFC 8750), and what they are else."""
+_CIPHERS: Final = CIPHERS | LEGACY_CIPHERS | NULL_CIPHERS | {id: CIPHERS[base] for id, base in _IMPLICIT.items()}
 _RANDOM_IV: Final = frozenset((int(Encr.AES_CBC), int(Encr.TRIPLE_DES)))
 
 
@@ -33,6 +39,12 @@ class Opened(NamedTuple):
     """IP protocol of the payload: 4 or 41 for an IP packet in tunnel mode."""
     payload: bytes
     """With the TFC padding, if there is any: the length in an IP header says where it begins (RFC 4303 section 2.7)."""
+
+
+def supports(suite: ChildSuite) -> bool:
+    """Whether packets can be sealed and opened with these algorithms."""
+    cipher = _CIPHERS.get(suite.encr)
+    return cipher is not None and (cipher.icv > 0 or suite.integ in INTEGRITY_FUNCTIONS)
 
 
 def iv_octets(suite: ChildSuite) -> int:
@@ -56,15 +68,15 @@ def seal_packet(
     A key never sees an IV twice: with AEAD and counter ciphers it is the sequence number, of which each is used once.
     """
     cipher = _cipher(suite)
-    if not iv:
-        iv = sequence.to_bytes(8)[-cipher.iv :] if cipher.iv else b""
+    iv = iv or sequence.to_bytes(8)[8 - cipher.iv :]
+    sent = b"" if suite.encr in _IMPLICIT else iv
     body = content.payload + bytes(tfc)
     padding = -(len(body) + 2) % max(cipher.block, 4)
     plaintext = body + bytes(range(1, padding + 1)) + bytes((padding, content.next_header))
     header = spi + sequence.to_bytes(8)[4:]
     if cipher.icv:
-        return header + iv + cipher.seal(keys[0], iv, plaintext, _associated(suite, spi, sequence))
-    packet = header + iv + cipher.seal(keys[0], iv, plaintext, b"")
+        return header + sent + cipher.seal(keys[0], iv, plaintext, _associated(suite, spi, sequence))
+    packet = header + sent + cipher.seal(keys[0], iv, plaintext, b"")
     mac, size = _integrity(suite)
     return packet + mac(keys[1], packet + _unsent(suite, sequence))[:size]
 
@@ -76,8 +88,8 @@ def open_packet(suite: ChildSuite, keys: tuple[bytes, bytes], sequence: int, pac
     2.4): then nothing of it may be used.
     """
     cipher = _cipher(suite)
-    start = HEADER_SIZE + cipher.iv
-    iv = packet[HEADER_SIZE:start]
+    start = HEADER_SIZE + (0 if suite.encr in _IMPLICIT else cipher.iv)
+    iv = packet[HEADER_SIZE:start] or sequence.to_bytes(8)[8 - cipher.iv :]
     if cipher.icv:
         if len(packet) < start + cipher.icv + 2:
             raise _dropped("too short for an IV and an ICV")
