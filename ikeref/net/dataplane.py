@@ -10,7 +10,7 @@ from ikeref.sa.outputs import Install, Remove
 
 
 class DataPlane(Protocol):
-    """Opens and closes one direction of a Child SA; neither method may raise for a direction that it refuses."""
+    """Opens and closes one direction of a Child SA, and takes packets; no method may raise for what it refuses."""
 
     def install(self, install: Install) -> None:
         """Open a direction; for inbound traffic it is there before the peer can send."""
@@ -18,6 +18,10 @@ class DataPlane(Protocol):
 
     def remove(self, remove: Remove) -> None:
         """Close a direction and forget its keys."""
+        ...
+
+    def arrived(self, packet: bytes, ecn: int) -> None:
+        """An ESP packet came in UDP; `ecn` is the ECN field of the IP header around it (Sections 2.23, 2.24)."""
         ...
 
 
@@ -54,6 +58,9 @@ class RecordingDataPlane:
         if self.open.pop(direction, None) is None:
             self.faults.append(f"{_text(direction)} is removed and was not installed")
         self.history.append(("remove", direction))
+
+    def arrived(self, packet: bytes, ecn: int) -> None:
+        """Let a packet fall."""
 
     def pairs(self) -> tuple[tuple[bytes, bytes], ...]:
         """Inbound and outbound SPI of each Child SA of which both directions are open, in the order of opening."""

@@ -15,12 +15,15 @@ from ipaddress import ip_address
 from typing import NamedTuple, Protocol
 
 from ikeref.errors import LocalProtocolError
+from ikeref.esp.packet import HEADER_SIZE
 from ikeref.net.clock import Clock, monotonic
 from ikeref.net.dataplane import DataPlane, RecordingDataPlane
 from ikeref.net.disturb import Disturbance, Fate
+from ikeref.net.sockets import Port, udp_port
 from ikeref.policy.config import Connection
 from ikeref.sa.outputs import Install, Output, Remove, Transmit
 from ikeref.sa.values import Address, Command, Path
+from ikeref.wire import NON_ESP_MARKER
 
 _log = logging.getLogger("ikeref.net")
 
@@ -88,7 +91,7 @@ class Node:
         self._observers = list(observers)
         self._disturbance = disturbance
         self._clock = clock
-        self._sockets: dict[Address, asyncio.DatagramTransport] = {}
+        self._sockets: dict[Address, Port] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._closed = False
@@ -102,15 +105,13 @@ class Node:
         address = ip_address(bind.host)
         if address.is_unspecified:
             raise ValueError(f"{bind.host} is a wildcard: bind to one address of this machine, see source_address")
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Receiver(self, bind.encapsulated), local_addr=(bind.host, bind.port)
-        )
-        real = transport.get_extra_info("socket")
-        _enlarge(real)
-        name: Address = real.getsockname()[:2]
-        self._sockets[name] = transport
-        return name
+
+        def arrival(octets: bytes, source: Address, ecn: int) -> None:
+            self.arrived(octets, Path(port.name, source, bind.encapsulated), ecn)
+
+        port = udp_port(bind.host, bind.port, arrival)
+        self._sockets[port.name] = port
+        return port.name
 
     async def start(self, binds: Iterable[Bind]) -> tuple[Address, ...]:
         """Open several sockets, all or none; their addresses in order."""
@@ -131,13 +132,12 @@ class Node:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for transport in self._sockets.values():
-            transport.close()
+        for port in self._sockets.values():
+            port.close()
         self._sockets.clear()
         for _, future in self._waiting:
             future.cancel()
         self._waiting.clear()
-        await asyncio.sleep(0)  # the loop closes sockets in its next round
 
     # What can be asked
 
@@ -174,9 +174,12 @@ class Node:
 
     # What happens
 
-    def arrived(self, datagram: bytes, path: Path) -> None:
-        """Process a datagram; sockets call this."""
+    def arrived(self, datagram: bytes, path: Path, ecn: int = 0) -> None:
+        """Process a datagram; sockets call this. `ecn` is the ECN field of its IP header."""
         if self._closed:
+            return
+        if path.encapsulated and len(datagram) >= HEADER_SIZE and datagram[:4] != NON_ESP_MARKER:
+            self.data_plane.arrived(datagram, ecn)  # whether or not there is a NAT (7296-2.23-27)
             return
         self._tell(Arrived(datagram, path))
         self._perform(self.endpoint.receive(datagram, path, self._clock()))
@@ -201,6 +204,12 @@ class Node:
             if not future.done() and condition():
                 future.set_result(None)
 
+    def send_esp(self, packet: bytes, path: Path, ecn: int) -> None:
+        """Send an ESP packet in UDP from a socket that is open (Section 2.23)."""
+        port = self._sockets.get(path.local)
+        if port is not None:
+            port.send(packet, path.remote, ecn)
+
     def _transmit(self, transmit: Transmit) -> None:
         if self._disturbance is None:
             self._tell(Sent(transmit, Fate()))
@@ -213,11 +222,11 @@ class Node:
 
     def _send(self, transmit: Transmit) -> None:
         path = transmit.path
-        transport = self._sockets.get(path.local)
-        if transport is None or transport.is_closing():
+        port = self._sockets.get(path.local)
+        if port is None:
             _log.warning("nothing is bound to %s port %d: a datagram is lost", *path.local)
             return
-        transport.sendto(transmit.datagram, path.remote)
+        port.send(transmit.datagram, path.remote)
 
     def _tell(self, event: Event) -> None:
         if self._observers:
@@ -237,25 +246,6 @@ class Node:
                 return
             self._timer.cancel()
         self._timer = loop.call_at(at, self._due)
-
-
-class _Receiver(asyncio.DatagramProtocol):
-    """Hands datagrams of one socket to its node."""
-
-    def __init__(self, node: Node, encapsulated: bool) -> None:
-        self._node = node
-        self._encapsulated = encapsulated
-        self._local: Address = ("", 0)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._local = transport.get_extra_info("sockname")[:2]
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._node.arrived(data, Path(self._local, addr[:2], self._encapsulated))
-
-    def error_received(self, exc: Exception) -> None:
-        # ICMP is no reason to conclude that a peer is dead (7296-2.4-08).
-        _log.info("the network said: %s", exc)
 
 
 def source_address(remote: str) -> str:
@@ -284,12 +274,3 @@ def binds_for(connections: Iterable[Connection]) -> tuple[Bind, ...]:
             if bind not in found:
                 found.append(bind)
     return tuple(found)
-
-
-def _enlarge(real: socket.socket) -> None:
-    """Room for bursts: many handshakes at once overflow the default buffer. The system may grant less."""
-    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        try:
-            real.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
-        except OSError:
-            _log.debug("the socket buffer stays as it is")
