@@ -36,7 +36,8 @@ class Sealed(NamedTuple):
     """Where to: in UDP if it says encapsulated (7296-2.23-11), else as IP protocol 50."""
     ecn: int
     """For the outer header: that of the packet inside (7296-2.24-02)."""
-    spi: bytes
+    worn: bytes = b""
+    """Our SPI of the Child SA, told once: most of its sequence numbers are used, so rekey it (Section 2.8)."""
 
 
 class Delivered(NamedTuple):
@@ -135,7 +136,8 @@ class Carrier:
         iv = self._random(iv_octets(child.suite)) if iv_octets(child.suite) else b""
         sealed = seal_packet(child.suite, outbound.keys, child.spi_out, sequence, content, iv=iv)
         self._count(False, child.spi_out, len(packet))
-        return Sealed(sealed, outbound.path, what.ecn, child.spi_out)
+        is_worn = sequence == LAST_OF[child.suite.esn] // 4 * 3
+        return Sealed(sealed, outbound.path, what.ecn, child.spi_in if is_worn else b"")
 
     def receive(self, packet: bytes, ecn: int = 0) -> Delivered | Refused:
         """The IP packet in an ESP packet that came in; `ecn` is that of the outer header."""
@@ -169,14 +171,6 @@ class Carrier:
         packet = opened.payload[: what.length]
         self._count(True, child.spi_in, len(packet))
         return Delivered(packet if marked == what.ecn else inner.with_ecn(packet, marked), child.spi_in)
-
-    # What is to be known
-
-    def worn(self) -> tuple[bytes, ...]:
-        """Our SPIs of Child SAs of which three quarters of the sequence numbers are used: rekey them (Section 2.8)."""
-        return tuple(
-            each.child.spi_in for each in self._outbound.values() if 4 * each.sent >= 3 * LAST_OF[each.child.suite.esn]
-        )
 
     def _count(self, is_inbound: bool, spi: bytes, octets: int) -> None:
         packets, total = self.counted.get((is_inbound, spi), (0, 0))

@@ -19,6 +19,7 @@ from ikeref.errors import LocalProtocolError
 from ikeref.net.capture import Capture
 from ikeref.net.keylog import KeyLog
 from ikeref.net.transport import Observer
+from ikeref.net.tunnel import TunnelError
 from ikeref.policy import config
 from ikeref.policy.connections import Configuration, Connection
 from ikeref.policy.credentials import EapServer
@@ -35,6 +36,10 @@ Pcap = Annotated[Path | None, Option("--pcap", metavar="FILE", help="Write a cap
 Json = Annotated[bool, Option("--json", help="Print events as JSON, one object a line.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Leave single messages out.")]
 Once = Annotated[bool, Option("--once", help="End when the orders are done, or the last IKE SA has ended.")]
+Tun = Annotated[
+    str,
+    Option("--tun", metavar="NAME", help="Carry packets through Child SAs by a TUN device of this name; needs root."),
+]
 NoDelete = Annotated[bool, Option("--no-delete", help="On ending, leave without deleting the IKE SAs.")]
 
 
@@ -47,6 +52,7 @@ def serve(
     quiet: Quiet = False,
     once: Once = False,
     no_delete: NoDelete = False,
+    tun: Tun = "",
 ) -> None:
     """Listen for peers, and answer them, until interrupted.
 
@@ -55,7 +61,7 @@ def serve(
     Exit code: 0 on a regular end, 1 if an order failed, 2 if it could not begin.
     """
     settings = _load(configuration)
-    plan = Plan(settings, None, _orders(do), once, not no_delete)
+    plan = Plan(settings, None, _orders(do), once, not no_delete, device=tun)
     _run(plan, keylog, pcap, json, quiet)
 
 
@@ -71,6 +77,7 @@ def connect(
     quiet: Quiet = False,
     once: Once = False,
     no_delete: NoDelete = False,
+    tun: Tun = "",
 ) -> None:
     """Establish an IKE SA with its Child SAs, and keep it until interrupted or until the peer ends it.
 
@@ -80,7 +87,7 @@ def connect(
     """
     settings = _load(configuration)
     chosen = _choose(settings, name, configuration)
-    plan = Plan(Configuration((chosen,), settings.settings), chosen, _orders(do), once, not no_delete)
+    plan = Plan(Configuration((chosen,), settings.settings), chosen, _orders(do), once, not no_delete, device=tun)
     _run(plan, keylog, pcap, json, quiet)
 
 
@@ -131,7 +138,7 @@ def _run(plan: Plan, keylog: Path | None, pcap: Path | None, json: bool, quiet: 
     teller = Teller(Console(highlight=False), as_json=json, messages=not quiet)
     try:
         code = asyncio.run(_program(plan, teller, observers))
-    except Unbound as error:
+    except (Unbound, TunnelError) as error:
         stop(str(error))
     except LocalProtocolError as error:
         stop(f"{error.reason}; correct the configuration")

@@ -17,8 +17,9 @@ from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
 from ikeref.errors import LocalProtocolError
 from ikeref.net.transport import Node, Observer
+from ikeref.net.tunnel import Tunnel
 from ikeref.policy.connections import Configuration, Connection
-from ikeref.sa import DeleteIke, Path, Phase
+from ikeref.sa import DeleteIke, Path, Phase, RekeyChild
 
 FAREWELL_SECONDS = 3.0
 """How long the deletion of IKE SAs may take when the program ends."""
@@ -39,16 +40,19 @@ class Plan(NamedTuple):
     order_seconds: float = 60.0
     """How long an order may take to come to rest."""
     listen_to_stdin: bool = True
+    device: str = ""
+    """Name of the TUN device that carries packets through Child SAs; empty: none are carried."""
 
 
 class Program:
-    """One run. `run` gives the exit code."""
+    """One run. `run` gives the exit code. Raises TunnelError where a device is wanted and can't be had."""
 
     def __init__(self, plan: Plan, teller: Teller, observers: Sequence[Observer] = ()) -> None:
         self._plan = plan
         self._teller = teller
         self._endpoint = self._made(plan.configuration.connections)
-        self._node = Node(self._endpoint, observers=(teller, *observers))
+        self._tunnel = Tunnel(plan.device, teller.say) if plan.device else None
+        self._node = Node(self._endpoint, data_plane=self._tunnel, observers=(teller, *observers))
         self._stop = asyncio.Event()
         self._code = 0
 
@@ -62,6 +66,8 @@ class Program:
         connections = await open_sockets(self._node, self._plan.configuration.connections, self._teller.say)
         self._endpoint = self._made(connections)
         self._node.endpoint = self._endpoint
+        if self._tunnel is not None:
+            self._carry(self._tunnel, connections)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError, ValueError, RuntimeError):
@@ -78,7 +84,20 @@ class Program:
             await asyncio.gather(worker, stopping, return_exceptions=True)
             await self._farewell()
             await self._node.close()
+            if self._tunnel is not None:
+                self._tunnel.close()
         return self._code
+
+    def _carry(self, tunnel: Tunnel, connections: tuple[Connection, ...]) -> None:
+        self._node.observe(tunnel)
+        tunnel.start(self._node, {each.local_address or "" for each in connections}, self._rekey_worn)
+        self._teller.say(f"packets that are routed to {tunnel.name} go through Child SAs")
+
+    def _rekey_worn(self, spi_in: bytes) -> None:
+        for number, session in self._endpoint.sessions.items():
+            if any(child.spi_in == spi_in for child in session.children):
+                self._node.command(number, RekeyChild(spi_in))
+                return
 
     def _interrupted(self) -> None:
         if self._stop.is_set():
@@ -174,7 +193,7 @@ class Program:
             case "help":
                 self._teller.say(orders.manual())
             case "status":
-                self._teller.status(self._endpoint.sessions)
+                self._teller.status(self._endpoint.sessions, self._tunnel.carrier.counted if self._tunnel else {})
             case "quit":
                 self._stop.set()
             case "wait":

@@ -32,6 +32,9 @@ from ikeref.sa import (
 )
 from ikeref.wire import peek
 
+Carried = dict[tuple[bool, bytes], tuple[int, int]]
+"""Packets and octets, by whether they came in and by SPI; empty where nothing is carried."""
+
 
 class Teller:
     """Prints events; an observer of a node."""
@@ -100,10 +103,10 @@ class Teller:
 
     # Status
 
-    def status(self, sessions: dict[int, Session]) -> None:
-        """All IKE SAs and Child SAs."""
+    def status(self, sessions: dict[int, Session], carried: Carried) -> None:
+        """All IKE SAs and Child SAs, and what the latter have carried."""
         if self._json:
-            self._line({"event": "status", "ike_sas": [_session(number, each) for number, each in sessions.items()]})
+            self._line({"event": "status", "ike_sas": [_session(*each, carried) for each in sessions.items()]})
             return
         shown = False
         for number, session in sessions.items():
@@ -116,7 +119,7 @@ class Teller:
                     whose = "we have" if session.internal.ours else "the peer has"
                     self._console.print(Text(f"   {whose} {words.configuration(session.internal)}"), soft_wrap=True)
                 for child in session.children if ike is session.current else ():
-                    self._console.print(Text(f"   {_child_text(child)}"), soft_wrap=True)
+                    self._console.print(Text(f"   {_child_text(child, carried)}"), soft_wrap=True)
         if not shown:
             self._console.print("no IKE SA")
 
@@ -135,15 +138,28 @@ def _ike_text(session: Session, ike: IkeSa) -> str:
     return f"IKE SA {ike.spi_i.hex()} {ike.spi_r.hex()} with {peer} at {address}, {role}, {ike.phase.name}; {chosen}"
 
 
-def _child_text(child: ChildSa) -> str:
+def _child_text(child: ChildSa, carried: Carried) -> str:
     suite = child.suite
     chosen = words.transforms(suite.encr, suite.key_bits, 0, suite.integ, suite.group)
     mode = "transport" if child.transport else "tunnel"
     spis = f"in {child.spi_in.hex()} out {child.spi_out.hex()}"
-    return f"{child.name}: {spis}, {words.selectors(child)}, {mode}, {child.state.name}; {chosen}"
+    return (
+        f"{child.name}: {spis}, {words.selectors(child)}, {mode}, {child.state.name}; {chosen}{_amount(child, carried)}"
+    )
 
 
-def _session(number: int, session: Session) -> dict[str, Any]:
+def _amount(child: ChildSa, carried: Carried) -> str:
+    if not carried:
+        return ""
+    (came, in_octets), (went, out_octets) = _counts(child, carried)
+    return f"; came {came} packets, {in_octets} octets; went {went}, {out_octets}"
+
+
+def _counts(child: ChildSa, carried: Carried) -> tuple[tuple[int, int], tuple[int, int]]:
+    return carried.get((True, child.spi_in), (0, 0)), carried.get((False, child.spi_out), (0, 0))
+
+
+def _session(number: int, session: Session, carried: Carried) -> dict[str, Any]:
     return {
         "number": number,
         "connection": session.connection.name,
@@ -157,6 +173,7 @@ def _session(number: int, session: Session) -> dict[str, Any]:
                 "name": child.name,
                 "spi_in": child.spi_in.hex(),
                 "spi_out": child.spi_out.hex(),
+                "carried": _counts(child, carried),
                 "selectors": words.selectors(child),
                 "state": child.state.name,
             }
