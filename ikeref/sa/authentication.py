@@ -144,10 +144,11 @@ def ask(turn: Turn, ike: IkeSa, proof: tuple[Payload, ...], notifications: tuple
         return
     payloads = (
         IDi(local.id_type, local.data),
-        *proof,
+        *proof[:-1],
+        *_initial_contact(turn, remote),
         *certificate_requests(connection),
         *((IDr(remote.id_type, remote.data),) if remote is not None else ()),
-        *_initial_contact(turn, remote),
+        *proof[-1:],
         *notifications,
         *offer,
     )

@@ -47,7 +47,7 @@ def test_the_tour_tells_the_whole_life_in_80_columns() -> None:
     assert code == 0
     for notation in (
         "HDR, SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP)",
-        "HDR, SK {IDi, AUTH, IDr, SAi2, TSi, TSr}",
+        "HDR, SK {IDi, IDr, AUTH, SAi2, TSi, TSr}",
         "HDR, SK {SA, Ni, TSi, TSr}",
         "HDR, SK {N(REKEY_SA), SA, Ni, TSi, TSr}",
         "HDR, SK {SA, Ni, KEi}",

@@ -67,7 +67,9 @@ def _policies(**changes: str) -> dict[str, Connection]:
 
 def _modp() -> Pair:
     """MODP groups, several of them, so that the first guess is wrong once."""
-    one = connection(A, ike="aes128-sha256-modp1536-modp2048", esp="aes128-aes256-sha256-modp2048, aes256gcm16-modp2048")
+    one = connection(
+        A, ike="aes128-sha256-modp1536-modp2048", esp="aes128-aes256-sha256-modp2048, aes256gcm16-modp2048"
+    )
     other = connection(B, ike="aes128-sha256-modp2048", esp="aes128-sha256-modp2048")
     life = Pair(4, crypto=lambda: RealCrypto(legacy=True), connections={A: one, B: other}).establish()
     life.command(A, sa.RekeyChild(life.children(A)[0].spi_in))
@@ -164,7 +166,9 @@ def _configured() -> Pair:
 
 
 def _natted() -> Pair:
-    return test_transport_mode.pair((A,), test_transport_mode.child("transport"), test_transport_mode.child("transport"))
+    return test_transport_mode.pair(
+        (A,), test_transport_mode.child("transport"), test_transport_mode.child("transport")
+    )
 
 
 def _certified() -> Pair:

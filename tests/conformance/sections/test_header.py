@@ -24,9 +24,9 @@ from tests.unit.wire.octets import datagram
 EMPTY = bytes.fromhex("a1a2a3a4a5a6a7a8 b1b2b3b4b5b6b7b8 00 20 25 08 01020304 0000001c")
 """A header and no payload."""
 VENDOR = datagram(43, "00 00 0008 c0ffee55")
-TWO = datagram(43, "28 00 0008 c0ffee55" "00 00 0014" + "0f" * 16)
+TWO = datagram(43, "28 00 0008 c0ffee5500 00 0014" + "0f" * 16)
 """A Vendor ID of four octets, and a nonce."""
-UNKNOWN = datagram(200, "28 00 0005 99" "00 00 0014" + "0f" * 16)
+UNKNOWN = datagram(200, "28 00 0005 9900 00 0014" + "0f" * 16)
 """A payload of a type that nobody knows, one octet long, and a nonce behind it."""
 SEALED = datagram(46, "28 00 0008 c0ffee55")
 """SK, which names a nonce as the first payload inside it."""

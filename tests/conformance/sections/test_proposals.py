@@ -2,8 +2,18 @@
 
 import pytest
 
-from ikeref import wire
-from tests.conformance.sections.rows import Figure, Reads, Refused, Row, by_id, check, check_figure, put, refused, reserved
+from tests.conformance.sections.rows import (
+    Figure,
+    Reads,
+    Refused,
+    Row,
+    by_id,
+    check,
+    check_figure,
+    put,
+    refused,
+    reserved,
+)
 from tests.unit.wire.octets import datagram
 
 FIRST = "02 00 0028 01 03 04 03 deadbeef 03 00 000c 01 00 000c 800e0080 03 00 0008 03 00 000c 00 00 0008 05 00 0000"

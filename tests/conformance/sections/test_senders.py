@@ -190,7 +190,9 @@ MANDATORY = {
 
 def combined(each: Sent) -> bool:
     """An offer with a cipher of combined mode."""
-    return offers(each) and any(t.type == TransformType.ENCR and t.id in COMBINED for t in proposals(each)[0].transforms)
+    return offers(each) and any(
+        t.type == TransformType.ENCR and t.id in COMBINED for t in proposals(each)[0].transforms
+    )
 
 
 def ordinary(each: Sent) -> bool:
