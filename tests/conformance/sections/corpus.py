@@ -10,7 +10,7 @@ from ikeref_properties.network import ENDS, A, B, Pair, connection
 from ikeref import sa
 from ikeref.crypto.real import RealCrypto
 from ikeref.policy import addresses, identities, proposals
-from ikeref.policy.connections import ChildConfig, Connection, Settings
+from ikeref.policy.connections import ChildConfig, Settings
 from ikeref.registry import IpcompTransform, NotifyType, ProtocolId
 from ikeref.sa import IkeSa, Path
 from ikeref.wire import SA, Message, N, Nonce, TSi, TSr
@@ -59,10 +59,6 @@ def _real(suite: int) -> Pair:
     life = stations.pair(3, suite)
     stations.live(life)
     return life
-
-
-def _policies(**changes: str) -> dict[str, Connection]:
-    return {end: connection(end, **changes) for end in ENDS}
 
 
 def _modp() -> Pair:

@@ -72,6 +72,15 @@ RESERVED = ("reserved", "reserved2", "flags", "version")
 """What a receiver has to ignore, at least some bits of it (Section 2.5)."""
 
 
+def refusal(octets: bytes) -> tuple[str, str, int] | None:
+    """Why nobody can read a datagram: the error, the section of the rule and the first wrong octet."""
+    try:
+        wire.decode(octets)
+    except ProtocolError as error:
+        return type(error).__name__, error.section, error.offset
+    return None
+
+
 def check(row: Row) -> None:
     """The good message is read and comes back, and the altered one meets its fate."""
     good = wire.decode(row.good)
@@ -79,12 +88,7 @@ def check(row: Row) -> None:
     assert row.altered != row.good
     match row.outcome:
         case Refused(section, offset, kind):
-            try:
-                wire.decode(row.altered)
-            except ProtocolError as error:
-                assert (type(error).__name__, error.section, error.offset) == (kind, section, offset), str(error)
-                return
-            raise AssertionError("it was read")
+            assert refusal(row.altered) == (kind, section, offset)
         case Ignored(fields):
             differences = changed(good, wire.decode(row.altered))
             assert set(differences) == set(fields)

@@ -71,7 +71,7 @@ ROWS = (
     refused("7296-3.2-02", TWO, 28, "00", "3.2", 36),
     # In SK, Next Payload tells what is inside, and nothing follows.
     reads("7296-3.2-03", SEALED, 28, "2b", p__next_payload=43),
-    refused("7296-3.2-03", datagram(43, "28 00 0008 c0ffee55" "00 00 0014" + "0f" * 16), 16, "2e", "3.2", 36),
+    refused("7296-3.2-03", datagram(43, "28 00 0008 c0ffee5500 00 0014" + "0f" * 16), 16, "2e", "3.2", 36),
     # Critical: skip it or refuse it, if the type is unknown; else it makes no difference.
     refused("7296-3.2-05", UNKNOWN, 29, "80", "2.5", 29, "UnsupportedCriticalPayload"),
     refused("7296-3.2-06", UNKNOWN, 29, "80", "2.5", 29, "UnsupportedCriticalPayload"),
@@ -90,15 +90,19 @@ ROWS = (
     Row(
         "7296-3.2-15",
         TWO,
-        datagram(43, "28 00 0009 c0ffee5555" "00 00 0014" + "0f" * 16),
+        datagram(43, "28 00 0009 c0ffee555500 00 0014" + "0f" * 16),
         Reads({"payloads[0].data": b"\xc0\xff\xee\x55\x55"}),
     ),
     # SK is the last, whoever sends it; and none is inside another.
     Row("7296-3.1-06", SEALED, longer(SEALED, "00 00 0014" + "0f" * 16), Refused("3.2", 36)),
     Row("7296-3.14-01", SEALED, longer(SEALED, "00 00 0014" + "0f" * 16), Refused("3.2", 36)),
-    Row("7383-2.5-01", datagram(53, "28 00 000a 0001 0002 5555"),
-        datagram(53, "28 00 000a 0001 0002 5555" "00 00 0014" + "0f" * 16), Refused("3.2", 38)),
-)  # fmt: skip
+    Row(
+        "7383-2.5-01",
+        datagram(53, "28 00 000a 0001 0002 5555"),
+        datagram(53, "28 00 000a 0001 0002 555500 00 0014" + "0f" * 16),
+        Refused("3.2", 38),
+    ),
+)
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.id)

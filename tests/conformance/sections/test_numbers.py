@@ -97,33 +97,80 @@ def transforms(kind: int) -> str:
 
 
 TABLES: tuple[tuple[str, int, str, str, dict[int, str]], ...] = (
-    ("7296-3.3.1-09", 33, "00 00 0018 00 00 0014 01 {:02x} 04 01 deadbeef 00 00 0008 01 00 0014", "Protocol ID",
-     {2: "AH", 3: "ESP"}),
-    ("7296-3.3.1-09", 33, TRANSFORM.replace("01 00 01 00 00 0008 {:02x} 00 {:04x}", "00 01 00 00 0008 01 00 0014")
-     .replace("0010 01", "0010 01 {:02x}"), "Protocol ID", {1: "IKE"}),
-    ("7296-3.3.2-07", 33, TRANSFORM.replace("{:04x}", "0005"), "Transform Type",
-     {1: "ENCR", 2: "PRF", 3: "INTEG", 4: "KE", 5: "SN"}),
+    (
+        "7296-3.3.1-09",
+        33,
+        "00 00 0018 00 00 0014 01 {:02x} 04 01 deadbeef 00 00 0008 01 00 0014",
+        "Protocol ID",
+        {2: "AH", 3: "ESP"},
+    ),
+    (
+        "7296-3.3.1-09",
+        33,
+        TRANSFORM.replace("01 00 01 00 00 0008 {:02x} 00 {:04x}", "00 01 00 00 0008 01 00 0014").replace(
+            "0010 01", "0010 01 {:02x}"
+        ),
+        "Protocol ID",
+        {1: "IKE"},
+    ),
+    (
+        "7296-3.3.2-07",
+        33,
+        TRANSFORM.replace("{:04x}", "0005"),
+        "Transform Type",
+        {1: "ENCR", 2: "PRF", 3: "INTEG", 4: "KE", 5: "SN"},
+    ),
     ("7296-3.3.2-09", 33, transforms(1), "Transform ID", ENCRYPTION),
     ("7296-3.3.2-10", 33, transforms(2), "Transform ID", {1: "HMAC_MD5", 2: "HMAC_SHA1", 3: "HMAC_TIGER"}),
     ("7296-3.3.2-11", 33, transforms(3), "Transform ID", INTEGRITY),
     ("7296-3.3.2-12", 33, transforms(4), "Transform ID", GROUPS),
     ("7296-3.3.2-15", 33, transforms(5), "Transform ID", {0: "NO_ESN", 1: "ESN"}),
-    ("7296-3.3.5-04", 33, "00 00 0018 00 00 0014 01 01 00 01 00 00 000c 01 00 000c 80{:02x} 0100", "Attribute Type",
-     {14: "KEY_LENGTH"}),
-    ("7296-3.5-07", 35, "00 00 000c {:02x} 000000 0a000001", "ID Type",
-     {1: "IPV4_ADDR", 2: "FQDN", 3: "RFC822_ADDR", 9: "DER_ASN1_DN", 10: "DER_ASN1_GN", 11: "KEY_ID"}),
+    (
+        "7296-3.3.5-04",
+        33,
+        "00 00 0018 00 00 0014 01 01 00 01 00 00 000c 01 00 000c 80{:02x} 0100",
+        "Attribute Type",
+        {14: "KEY_LENGTH"},
+    ),
+    (
+        "7296-3.5-07",
+        35,
+        "00 00 000c {:02x} 000000 0a000001",
+        "ID Type",
+        {1: "IPV4_ADDR", 2: "FQDN", 3: "RFC822_ADDR", 9: "DER_ASN1_DN", 10: "DER_ASN1_GN", 11: "KEY_ID"},
+    ),
     ("7296-3.5-07", 35, "00 00 0018 {:02x} 000000" + "00" * 16, "ID Type", {5: "IPV6_ADDR"}),
-    ("7296-3.6-04", 37, "00 00 0008 {:02x} 308203", "Cert Encoding",
-     {4: "X509_SIGNATURE", 7: "CRL", 12: "HASH_AND_URL_X509", 13: "HASH_AND_URL_BUNDLE"}),
-    ("7296-3.8-02", 39, "00 00 000a {:02x} 000000 c0de", "Auth Method",
-     {1: "RSA_SIGNATURE", 2: "SHARED_KEY", 3: "DSS_SIGNATURE"}),
+    (
+        "7296-3.6-04",
+        37,
+        "00 00 0008 {:02x} 308203",
+        "Cert Encoding",
+        {4: "X509_SIGNATURE", 7: "CRL", 12: "HASH_AND_URL_X509", 13: "HASH_AND_URL_BUNDLE"},
+    ),
+    (
+        "7296-3.8-02",
+        39,
+        "00 00 000a {:02x} 000000 c0de",
+        "Auth Method",
+        {1: "RSA_SIGNATURE", 2: "SHARED_KEY", 3: "DSS_SIGNATURE"},
+    ),
     ("7296-3.10.1-06", 41, NOTIFY, "Notify Message Type", ERRORS),
     ("7296-3.10.1-14", 41, NOTIFY, "Notify Message Type", {n: name for n, name in STATUSES.items() if n != 16390}),
     ("7296-3.10.1-14", 41, "00 00 000a 00 00 {:04x} c0de", "Notify Message Type", {16390: "COOKIE"}),
-    ("7296-3.13.1-11", 44, "00 00 0018 01 000000 {:02x} 06 0010 0000 ffff 0a000000 0a0000ff", "TS Type",
-     {7: "IPV4_ADDR_RANGE"}),
-    ("7296-3.13.1-11", 44, "00 00 0030 01 000000 {:02x} 06 0028 0000 ffff" + "20010db8" + "00" * 12 + "20010db8"
-     + "ff" * 12, "TS Type", {8: "IPV6_ADDR_RANGE"}),
+    (
+        "7296-3.13.1-11",
+        44,
+        "00 00 0018 01 000000 {:02x} 06 0010 0000 ffff 0a000000 0a0000ff",
+        "TS Type",
+        {7: "IPV4_ADDR_RANGE"},
+    ),
+    (
+        "7296-3.13.1-11",
+        44,
+        "00 00 0030 01 000000 {:02x} 06 0028 0000 ffff" + "20010db8" + "00" * 12 + "20010db8" + "ff" * 12,
+        "TS Type",
+        {8: "IPV6_ADDR_RANGE"},
+    ),
     ("7296-3.15-02", 47, "00 00 0008 {:02x} 000000", "CFG Type", {1: "REQUEST", 2: "REPLY", 3: "SET", 4: "ACK"}),
     ("7296-3.15.1-04", 47, CP, "Attribute Type", ATTRIBUTES),
     ("7296-3.16-02", 48, "00 00 0009 {:02x} 09 0005 01", "Code", {1: "REQUEST", 2: "RESPONSE"}),
@@ -131,7 +178,7 @@ TABLES: tuple[tuple[str, int, str, str, dict[int, str]], ...] = (
     ("7427-4-05", 41, "00 00 000a 00 00 {:04x} 0002", "Notify Message Type", {16431: "SIGNATURE_HASH_ALGORITHMS"}),
     ("7383-2.3-04", 41, NOTIFY, "Notify Message Type", {16430: "IKEV2_FRAGMENTATION_SUPPORTED"}),
     ("6023-4-03", 41, NOTIFY, "Notify Message Type", {16418: "CHILDLESS_IKEV2_SUPPORTED"}),
-)  # fmt: skip
+)
 """Requirement, payload type, body, field and names."""
 
 

@@ -74,7 +74,12 @@ FIGURES = (
 ROWS = (
     refused("7296-3.4-01", KE, 30, "0007", "3.4", 30),
     # What is left of the payload is the identification data; addresses have four and sixteen octets.
-    Row("7296-3.5-05", NAME, datagram(36, "00 00 000f 02 000000 676174652e6f72"), Reads({"payloads[0].data": b"gate.or"})),
+    Row(
+        "7296-3.5-05",
+        NAME,
+        datagram(36, "00 00 000f 02 000000 676174652e6f72"),
+        Reads({"payloads[0].data": b"gate.or"}),
+    ),
     refused("7296-3.5-05", NAME, 30, "0007", "3.5", 30),
     reserved("7296-3.5-04", IDI, 33, "a1b2c3", "payloads[0].reserved"),
     reserved("7296-3.5-04", IDR, 35, "01", "payloads[0].reserved"),
@@ -88,8 +93,18 @@ ROWS = (
     reads("7296-3.5-07", NAME, 32, "0b", p__id_type=11),
     reserved("7296-3.8-10", AUTH, 33, "ffffff", "payloads[0].reserved"),
     # Nonces.
-    Row("7296-3.9-02", datagram(40, "00 00 0014" + "0f" * 16), datagram(40, "00 00 0013" + "0f" * 15), Refused("3.9", 30)),
-    Row("7296-3.9-02", datagram(40, "00 00 0104" + "0f" * 256), datagram(40, "00 00 0105" + "0f" * 257), Refused("3.9", 30)),
+    Row(
+        "7296-3.9-02",
+        datagram(40, "00 00 0014" + "0f" * 16),
+        datagram(40, "00 00 0013" + "0f" * 15),
+        Refused("3.9", 30),
+    ),
+    Row(
+        "7296-3.9-02",
+        datagram(40, "00 00 0104" + "0f" * 256),
+        datagram(40, "00 00 0105" + "0f" * 257),
+        Refused("3.9", 30),
+    ),
     # Notify.
     refused("7296-3.10-02", NOTIFY, 33, "08", "3.10", 33),
     refused("7296-3.10-02", NOTIFY, 30, "0007", "3.10", 30),
@@ -113,7 +128,14 @@ ROWS = (
     refused("7296-3.13.1-11", TS6, 36, "07", "3.13.1", 38),
     refused("7296-3.13.1-11", TS, 36, "08", "3.13.1", 38),
     # Ports: a range, or OPAQUE, which alone stands the wrong way round.
-    refused("7296-3.13.1-09", datagram(44, "00 00 0018 01 000000 07 06 0010 ffff 0000 0a000000 0a0000ff"), 40, "fffe", "3.13.1", 40),
+    refused(
+        "7296-3.13.1-09",
+        datagram(44, "00 00 0018 01 000000 07 06 0010 ffff 0000 0a000000 0a0000ff"),
+        40,
+        "fffe",
+        "3.13.1",
+        40,
+    ),
     refused("7296-3.13.1-09", TSR, 42, "004f", "3.13.1", 40),
     # Payload Length counts all that is in SK.
     refused("7296-3.14-07", SK, 30, "000f", "3.2", 43),
@@ -124,10 +146,20 @@ ROWS = (
     refused("7383-2.5-06", SKF, 34, "0000", "RFC 7383 2.6", 34, "Dropped"),
     # Configuration.
     reserved("7296-3.15-04", CP, 33, "ffffff", "payloads[0].reserved"),
-    Row("7296-3.15-05", EMPTY_CP, datagram(47, "00 00 000c 04 000000 0001 0000"),
-        Reads({"payloads[0].attributes.count": 1, "payloads[0].attributes[0].is": "CfgAttr",
-               "payloads[0].attributes[0].type": 1, "payloads[0].attributes[0].value": b"",
-               "payloads[0].attributes[0].reserved": 0})),
+    Row(
+        "7296-3.15-05",
+        EMPTY_CP,
+        datagram(47, "00 00 000c 04 000000 0001 0000"),
+        Reads(
+            {
+                "payloads[0].attributes.count": 1,
+                "payloads[0].attributes[0].is": "CfgAttr",
+                "payloads[0].attributes[0].type": 1,
+                "payloads[0].attributes[0].value": b"",
+                "payloads[0].attributes[0].reserved": 0,
+            }
+        ),
+    ),
     refused("7296-3.15-05", EMPTY_CP, 30, "0007", "3.15", 30),
     reserved("7296-3.15.1-03", CP, 36, "80", "payloads[0].attributes[0].reserved"),
     reads("7296-3.15.1-01", CP, 36, "0008", **{"p__attributes[0]__type": 8}),
@@ -140,7 +172,7 @@ ROWS = (
     Row("7296-3.16-05", SUCCESS, datagram(48, "00 00 0009 03 09 0005 01"), Refused("3.16", 34)),
     Row("7296-3.16-06", SUCCESS, datagram(48, "00 00 000a 04 09 0006 0155"), Refused("3.16", 34)),
     Row("7296-3.16-01", EAP, put(EAP, 34, "0004"), Refused("3.16", 34)),
-)  # fmt: skip
+)
 
 GROUPED = by_id(ROWS)
 

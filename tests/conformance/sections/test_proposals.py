@@ -118,7 +118,7 @@ ROWS = (
     Row("7296-3.3.5-04", TV, put(TV, 48, "800f"), Reads({f"{ATTRIBUTE}.type": 15})),
     refused("7296-3.3.5-01", TV, 48, "000e", "3.3.5", 50),
     refused("7296-3.3.5-01", TLV, 48, "8063", "3.3.5", 54),
-)  # fmt: skip
+)
 
 GROUPED = by_id(ROWS)
 

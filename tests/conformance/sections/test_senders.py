@@ -1,4 +1,4 @@
-"""What our ends send, in lives that use everything: header, generic header, SA and KE payloads (Sections 3.1 to 3.4).
+"""What our ends send, in lives that use everything: SA and KE payloads (Sections 2.18, 3.3 and 3.4).
 
 Each row is a rule for senders. All that is sent is as the rule says, and the same message altered is not.
 """
@@ -9,20 +9,17 @@ from itertools import pairwise
 import pytest
 
 from ikeref.policy import choice
-from ikeref.registry import Encr, ExchangeType, KeGroup, NotifyType, ProtocolId, TransformType
-from ikeref.wire import KE, NO_SPI, SA, Attribute, N, Proposal, Transform, TSi, TSr, Unknown, payload_type
+from ikeref.registry import Encr, KeGroup, NotifyType, ProtocolId, TransformType
+from ikeref.wire import KE, SA, Attribute, N, Proposal, Transform, TSi, TSr
 from tests.conformance.sections.corpus import Sent, life
 from tests.conformance.sections.rules import (
     Alteration,
     Rule,
-    bits,
     by_id,
     check,
     every,
     field,
-    front,
     has,
-    header,
     other,
     plus,
     said,
@@ -32,75 +29,10 @@ from tests.conformance.sections.rules import (
 INIT, AUTH, CREATE, INFORMATIONAL = 34, 35, 36, 37
 COMBINED = (Encr.AES_GCM_16, Encr.AES_GCM_8, Encr.AES_GCM_12, Encr.AES_CCM_16, Encr.CHACHA20_POLY1305)
 VARIABLE = (Encr.AES_CBC, Encr.AES_CTR, Encr.AES_GCM_16, Encr.AES_CCM_16)
-ALWAYS: Callable[[Sent], bool] = lambda each: True  # noqa: E731  # a name for a table
 
 
 def exchange(*types: int) -> Callable[[Sent], bool]:
     return lambda each: each.message.exchange_type in types
-
-
-def begun(each: Sent) -> set[bytes]:
-    """The SPIs of IKE SAs whose first request came from this end: IKE_SA_INIT, or a rekey (Section 1.3.2)."""
-    ours = (*each.before, each.message)
-    first = {one.spi_i for one in ours if one.exchange_type == INIT and one.spi_r == NO_SPI and not one.is_response}
-    rekeys = (one for one in ours if one.exchange_type == CREATE and not one.is_response)
-    return first | {
-        proposal.spi
-        for one in rekeys
-        for payload in one.payloads
-        if type(payload) is SA
-        for proposal in payload.proposals
-        if proposal.protocol_id == ProtocolId.IKE
-    }
-
-
-def is_rekeyed(each: Sent) -> bool:
-    """Whether the message is on an IKE SA that a rekey made."""
-    first = [one.spi_i for one in (*each.before, *each.came) if one.exchange_type == INIT]
-    return each.message.spi_i not in first and each.message.exchange_type != INIT
-
-
-IN_EXCHANGE = {
-    INIT: {33, 34, 38, 40, 41, 43},
-    AUTH: {33, 35, 36, 37, 38, 39, 41, 43, 44, 45, 47, 48},
-    CREATE: {33, 34, 40, 41, 43, 44, 45, 47},
-    INFORMATIONAL: {41, 42, 43, 47},
-}
-"""Payload types by exchange type (Appendix C)."""
-
-HEADER = (
-    Rule("7296-3.1-11", ALWAYS, lambda s: s.message.spi_i != NO_SPI, header(spi_i=NO_SPI)),
-    Rule("7296-3.1-12", lambda s: s.request and s.message.exchange_type == INIT,
-         lambda s: s.message.spi_r == NO_SPI, header(spi_r=b"not zero")),
-    Rule("7296-3.1-13", ALWAYS, lambda s: s.message.version >> 4 == 2, header(version=0x10)),
-    Rule("7296-3.1-13", ALWAYS, lambda s: s.datagram[17] >> 4 == 2,
-         lambda s: s._replace(datagram=s.datagram[:17] + b"\x30" + s.datagram[18:])),
-    Rule("7296-3.1-16", ALWAYS, lambda s: s.datagram[17] & 15 == 0,
-         lambda s: s._replace(datagram=s.datagram[:17] + b"\x21" + s.datagram[18:])),
-    Rule("7296-3.1-18", ALWAYS,
-         lambda s: {payload_type(p) for p in s.message.payloads} <= IN_EXCHANGE[s.message.exchange_type],
-         plus(Unknown(49, b""))),
-    Rule("7296-3.1-18", ALWAYS,
-         lambda s: {payload_type(p) for p in s.message.payloads} <= IN_EXCHANGE[s.message.exchange_type],
-         header(exchange_type=INIT, payloads=(TSi(()), TSr(())))),
-    Rule("7296-3.1-21", ALWAYS, lambda s: s.datagram[19] & 0xC7 == 0,
-         lambda s: s._replace(datagram=s.datagram[:19] + bytes((s.datagram[19] ^ 0x40,)) + s.datagram[20:])),
-    Rule("7296-3.1-26", ALWAYS, lambda s: not s.message.flags & 0x10, bits("flags", 0x10)),
-    Rule("7296-3.1-23", lambda s: s.request, lambda s: not s.message.is_response, bits("flags", 0x20)),
-    Rule("7296-3.1-24", lambda s: not s.request and s.asked is not None, lambda s: s.message.is_response,
-         bits("flags", 0x20)),
-    Rule("7296-3.1-28", lambda s: s.message.spi_i in begun(s), lambda s: s.message.is_initiator, bits("flags", 8)),
-    Rule("7296-3.1-29", lambda s: s.message.spi_i not in begun(s) and s.ike is not None,
-         lambda s: not s.message.is_initiator, bits("flags", 8)),
-    Rule("7296-3.1-30", is_rekeyed, lambda s: s.message.is_initiator == (s.message.spi_i in begun(s)),
-         bits("flags", 8)),
-    Rule("7296-3.2-08", lambda s: s.message.payloads != (),
-         lambda s: not any(p.flags & 0x80 for p in s.message.payloads),
-         lambda s: s.of(s.message._replace(payloads=(*s.message.payloads[:-1], s.message.payloads[-1]._replace(flags=0x80))))),
-    Rule("7296-3.2-12", lambda s: s.message.payloads != (),
-         lambda s: not any(p.flags & 0x7F for p in s.message.payloads),
-         lambda s: s.of(s.message._replace(payloads=(*s.message.payloads[:-1], s.message.payloads[-1]._replace(flags=1))))),
-)  # fmt: skip
 
 
 def offers(each: Sent) -> bool:
@@ -178,6 +110,10 @@ def is_selection(each: Sent) -> bool:
 
 PROTOCOLS = {INIT: [{1}], AUTH: [{2}, {3}], CREATE: [{1}, {2}, {3}]}
 """What the proposals of a request may be for, by exchange type."""
+SIZES = {1: 96, 2: 128, 5: 192, 14: 256, 15: 384}
+"""Octets of a modulus, by group."""
+REAL = ("cbc", "gcm", "modp", "certified")
+"""Lives with real cryptography."""
 MIXED = Transform(TransformType.ENCR, Encr.AES_CBC, (Attribute(14, 128),))
 ALONE = Transform(TransformType.INTEG, 12)
 CHILD = (ProtocolId.AH, ProtocolId.ESP)
@@ -225,97 +161,270 @@ def nested(change: Callable[[Transform], Transform]) -> Alteration:
 NO_GROUP = Transform(TransformType.KE, KeGroup.NONE)
 
 SECURITY = (
-    Rule("7296-3.3-02", offers, lambda s: [p.transforms for p in proposals(s)] in policies(s),
-         other(SA, lambda sa: sa._replace(proposals=sa.proposals[::-1] if len(sa.proposals) > 1 else (sa.proposals[0]._replace(transforms=sa.proposals[0].transforms[::-1]),)))),
+    Rule(
+        "7296-3.3-02",
+        offers,
+        lambda s: [p.transforms for p in proposals(s)] in policies(s),
+        other(
+            SA,
+            lambda sa: sa._replace(
+                proposals=sa.proposals[::-1]
+                if len(sa.proposals) > 1
+                else (sa.proposals[0]._replace(transforms=sa.proposals[0].transforms[::-1]),)
+            ),
+        ),
+    ),
     Rule("7296-3.3-15", offers, lambda s: [p.transforms for p in proposals(s)] in policies(s), added(MIXED)),
     Rule("7296-3.3-14", answers, is_selection, added(MIXED)),
-    Rule("7296-3.3-03", offers,
-         lambda s: {p.protocol_id for p in proposals(s)} in PROTOCOLS[s.message.exchange_type],
-         changed(lambda p: p._replace(protocol_id=4))),
-    Rule("7296-3.3-08", lambda s: offers(s) and len(proposals(s)) > 1,
-         lambda s: all(b.number == a.number + 1 for a, b in pairwise(proposals(s))), changed(lambda p: p._replace(number=9))),
-    Rule("7296-3.3.1-07", lambda s: offers(s) and len(proposals(s)) > 1,
-         lambda s: all(b.number == a.number + 1 for a, b in pairwise(proposals(s))), changed(lambda p: p._replace(number=0))),
+    Rule(
+        "7296-3.3-03",
+        offers,
+        lambda s: {p.protocol_id for p in proposals(s)} in PROTOCOLS[s.message.exchange_type],
+        changed(lambda p: p._replace(protocol_id=4)),
+    ),
+    Rule(
+        "7296-3.3-08",
+        lambda s: offers(s) and len(proposals(s)) > 1,
+        lambda s: all(b.number == a.number + 1 for a, b in pairwise(proposals(s))),
+        changed(lambda p: p._replace(number=9)),
+    ),
+    Rule(
+        "7296-3.3.1-07",
+        lambda s: offers(s) and len(proposals(s)) > 1,
+        lambda s: all(b.number == a.number + 1 for a, b in pairwise(proposals(s))),
+        changed(lambda p: p._replace(number=0)),
+    ),
     Rule("7296-3.3-09", offers, lambda s: proposals(s)[0].number == 1, changed(lambda p: p._replace(number=0))),
     Rule("7296-3.3.1-06", offers, lambda s: proposals(s)[0].number == 1, changed(lambda p: p._replace(number=2))),
     Rule("7296-3.3-10", combined, lambda s: not any(algorithms(proposals(s)[0], TransformType.INTEG)), added(ALONE)),
-    Rule("7296-3.3-11", combined, lambda s: TransformType.INTEG not in kinds(proposals(s)[0]),
-         added(Transform(TransformType.INTEG, 0))),
-    Rule("7296-3.3-12", combined, lambda s: set(algorithms(proposals(s)[0], TransformType.ENCR)) <= {*COMBINED}, added(MIXED)),
-    Rule("7296-3.3-17", offers, lambda s: all(len({a.type for a in t.attributes}) == len(t.attributes) for t in transforms(s)),
-         nested(lambda t: t._replace(attributes=(Attribute(14, 128), Attribute(14, 256))))),
-    Rule("7296-3.3-18", lambda s: s.life == "modp" and ordinary(s) and s.message.exchange_type == CREATE
-         and proposals(s)[0].protocol_id == ProtocolId.ESP,
-         lambda s: [t.attributes for t in proposals(s)[0].transforms if t.type == TransformType.ENCR]
-         == [(Attribute(14, 128),), (Attribute(14, 256),)],
-         changed(lambda p: p._replace(transforms=(p.transforms[0]._replace(attributes=(Attribute(14, 128), Attribute(14, 256))), *p.transforms[2:])))),
-    Rule("7296-3.3.5-13", lambda s: s.life == "modp" and ordinary(s) and s.message.exchange_type == CREATE
-         and proposals(s)[0].protocol_id == ProtocolId.ESP,
-         lambda s: [t.key_length for t in proposals(s)[0].transforms if t.type == TransformType.ENCR] == [128, 256],
-         changed(lambda p: p._replace(transforms=p.transforms[1:]))),
-    Rule("7296-3.3.1-03", has(SA), lambda s: not any(p.reserved for p in proposals(s)), changed(lambda p: p._replace(reserved=1))),
-    Rule("7296-3.3.2-03", has(SA), lambda s: not any(t.reserved or t.reserved2 for t in transforms(s)),
-         nested(lambda t: t._replace(reserved=1))),
-    Rule("7296-3.3.2-03", has(SA), lambda s: not any(t.reserved or t.reserved2 for t in transforms(s)),
-         nested(lambda t: t._replace(reserved2=1))),
+    Rule(
+        "7296-3.3-11",
+        combined,
+        lambda s: TransformType.INTEG not in kinds(proposals(s)[0]),
+        added(Transform(TransformType.INTEG, 0)),
+    ),
+    Rule(
+        "7296-3.3-12",
+        combined,
+        lambda s: set(algorithms(proposals(s)[0], TransformType.ENCR)) <= {*COMBINED},
+        added(MIXED),
+    ),
+    Rule(
+        "7296-3.3-17",
+        offers,
+        lambda s: all(len({a.type for a in t.attributes}) == len(t.attributes) for t in transforms(s)),
+        nested(lambda t: t._replace(attributes=(Attribute(14, 128), Attribute(14, 256)))),
+    ),
+    Rule(
+        "7296-3.3-18",
+        lambda s: (
+            s.life == "modp"
+            and ordinary(s)
+            and s.message.exchange_type == CREATE
+            and proposals(s)[0].protocol_id == ProtocolId.ESP
+        ),
+        lambda s: (
+            [t.attributes for t in proposals(s)[0].transforms if t.type == TransformType.ENCR]
+            == [(Attribute(14, 128),), (Attribute(14, 256),)]
+        ),
+        changed(
+            lambda p: p._replace(
+                transforms=(
+                    p.transforms[0]._replace(attributes=(Attribute(14, 128), Attribute(14, 256))),
+                    *p.transforms[2:],
+                )
+            )
+        ),
+    ),
+    Rule(
+        "7296-3.3.5-13",
+        lambda s: (
+            s.life == "modp"
+            and ordinary(s)
+            and s.message.exchange_type == CREATE
+            and proposals(s)[0].protocol_id == ProtocolId.ESP
+        ),
+        lambda s: [t.key_length for t in proposals(s)[0].transforms if t.type == TransformType.ENCR] == [128, 256],
+        changed(lambda p: p._replace(transforms=p.transforms[1:])),
+    ),
+    Rule(
+        "7296-3.3.1-03",
+        has(SA),
+        lambda s: not any(p.reserved for p in proposals(s)),
+        changed(lambda p: p._replace(reserved=1)),
+    ),
+    Rule(
+        "7296-3.3.2-03",
+        has(SA),
+        lambda s: not any(t.reserved or t.reserved2 for t in transforms(s)),
+        nested(lambda t: t._replace(reserved=1)),
+    ),
+    Rule(
+        "7296-3.3.2-03",
+        has(SA),
+        lambda s: not any(t.reserved or t.reserved2 for t in transforms(s)),
+        nested(lambda t: t._replace(reserved2=1)),
+    ),
     Rule("7296-3.3.1-08", answers, lambda s: is_selection(s), changed(lambda p: p._replace(number=p.number + 7))),
-    Rule("7296-3.3.1-10", lambda s: has(SA)(s) and s.message.exchange_type == INIT,
-         lambda s: not any(p.spi for p in proposals(s)), changed(lambda p: p._replace(spi=b"8 octets"))),
-    Rule("7296-3.3.1-11", lambda s: has(SA)(s) and s.message.exchange_type != INIT,
-         lambda s: all(len(p.spi) == (8 if p.protocol_id == ProtocolId.IKE else 4) for p in proposals(s)),
-         changed(lambda p: p._replace(spi=p.spi + b"\0"))),
-    Rule("7296-3.3.1-13", lambda s: has(SA)(s) and s.message.exchange_type != INIT and s.asked is not None and not s.request,
-         lambda s: proposals(s)[0].spi not in {p.spi for p in offered(s)}, lambda s: changed(lambda p: p._replace(spi=offered(s)[0].spi))(s)),
-    Rule("7296-3.3.2-08", lambda s: offers(s) and proposals(s)[0].protocol_id == ProtocolId.IKE and not combined(s),
-         lambda s: any(algorithms(proposals(s)[0], TransformType.INTEG)), dropped(TransformType.INTEG)),
-    Rule("7296-3.3.3-04", lambda s: offers(s) and proposals(s)[0].protocol_id == ProtocolId.IKE and not combined(s),
-         lambda s: TransformType.INTEG in kinds(proposals(s)[0]), dropped(TransformType.INTEG)),
-    Rule("7296-3.3.2-13", lambda s: offers(s) and s.life == "modp" and s.message.exchange_type == CREATE and proposals(s)[0].protocol_id in CHILD,
-         lambda s: TransformType.KE in kinds(proposals(s)[0]), dropped(TransformType.KE)),
-    Rule("7296-3.3.3-03", offers, lambda s: all(MANDATORY[ProtocolId(p.protocol_id)] <= kinds(p) for p in proposals(s)),
-         changed(lambda p: p._replace(transforms=p.transforms[:1]))),
-    Rule("7296-3.3.3-02", lambda s: offers(s) and s.life == "plain" and proposals(s)[0].protocol_id == ProtocolId.ESP,
-         lambda s: TransformType.KE not in kinds(proposals(s)[0]), added(NO_GROUP)),
-    Rule("7296-3.3.5-02", has(SA), lambda s: all(isinstance(a.value, int) for t in transforms(s) for a in t.attributes),
-         nested(lambda t: t._replace(attributes=(Attribute(14, b"\x01\x00"),)))),
-    Rule("7296-3.3.5-03", has(SA), lambda s: {a.type for t in transforms(s) for a in t.attributes if isinstance(a.value, int)} <= {14},
-         nested(lambda t: t._replace(attributes=(*t.attributes, Attribute(99, 1))))),
-    Rule("7296-3.3.5-05", has(SA), lambda s: {a.type for t in transforms(s) for a in t.attributes} <= {14},
-         nested(lambda t: t._replace(attributes=(*t.attributes, Attribute(6, 1))))),
-    Rule("7296-3.3.5-07", has(SA), lambda s: not any(t.attributes for t in transforms(s) if t.type != TransformType.ENCR),
-         each_transform(lambda t: t._replace(attributes=(Attribute(14, 128),)))),
-    Rule("7296-3.3.5-08", lambda s: has(SA)(s) and any(t.type == TransformType.ENCR for t in transforms(s)),
-         lambda s: all(t.key_length for t in transforms(s) if t.type == TransformType.ENCR and t.id in VARIABLE),
-         each_transform(lambda t: t._replace(attributes=()))),
+    Rule(
+        "7296-3.3.1-10",
+        lambda s: has(SA)(s) and s.message.exchange_type == INIT,
+        lambda s: not any(p.spi for p in proposals(s)),
+        changed(lambda p: p._replace(spi=b"8 octets")),
+    ),
+    Rule(
+        "7296-3.3.1-11",
+        lambda s: has(SA)(s) and s.message.exchange_type != INIT,
+        lambda s: all(len(p.spi) == (8 if p.protocol_id == ProtocolId.IKE else 4) for p in proposals(s)),
+        changed(lambda p: p._replace(spi=p.spi + b"\0")),
+    ),
+    Rule(
+        "7296-3.3.1-13",
+        lambda s: has(SA)(s) and s.message.exchange_type != INIT and s.asked is not None and not s.request,
+        lambda s: proposals(s)[0].spi not in {p.spi for p in offered(s)},
+        lambda s: changed(lambda p: p._replace(spi=offered(s)[0].spi))(s),
+    ),
+    Rule(
+        "7296-3.3.2-08",
+        lambda s: offers(s) and proposals(s)[0].protocol_id == ProtocolId.IKE and not combined(s),
+        lambda s: any(algorithms(proposals(s)[0], TransformType.INTEG)),
+        dropped(TransformType.INTEG),
+    ),
+    Rule(
+        "7296-3.3.3-04",
+        lambda s: offers(s) and proposals(s)[0].protocol_id == ProtocolId.IKE and not combined(s),
+        lambda s: TransformType.INTEG in kinds(proposals(s)[0]),
+        dropped(TransformType.INTEG),
+    ),
+    Rule(
+        "7296-3.3.2-13",
+        lambda s: (
+            offers(s)
+            and s.life == "modp"
+            and s.message.exchange_type == CREATE
+            and proposals(s)[0].protocol_id in CHILD
+        ),
+        lambda s: TransformType.KE in kinds(proposals(s)[0]),
+        dropped(TransformType.KE),
+    ),
+    Rule(
+        "7296-3.3.3-03",
+        offers,
+        lambda s: all(MANDATORY[ProtocolId(p.protocol_id)] <= kinds(p) for p in proposals(s)),
+        changed(lambda p: p._replace(transforms=p.transforms[:1])),
+    ),
+    Rule(
+        "7296-3.3.3-02",
+        lambda s: offers(s) and s.life == "plain" and proposals(s)[0].protocol_id == ProtocolId.ESP,
+        lambda s: TransformType.KE not in kinds(proposals(s)[0]),
+        added(NO_GROUP),
+    ),
+    Rule(
+        "7296-3.3.5-02",
+        has(SA),
+        lambda s: all(isinstance(a.value, int) for t in transforms(s) for a in t.attributes),
+        nested(lambda t: t._replace(attributes=(Attribute(14, b"\x01\x00"),))),
+    ),
+    Rule(
+        "7296-3.3.5-03",
+        has(SA),
+        lambda s: {a.type for t in transforms(s) for a in t.attributes if isinstance(a.value, int)} <= {14},
+        nested(lambda t: t._replace(attributes=(*t.attributes, Attribute(99, 1)))),
+    ),
+    Rule(
+        "7296-3.3.5-05",
+        has(SA),
+        lambda s: {a.type for t in transforms(s) for a in t.attributes} <= {14},
+        nested(lambda t: t._replace(attributes=(*t.attributes, Attribute(6, 1)))),
+    ),
+    Rule(
+        "7296-3.3.5-07",
+        has(SA),
+        lambda s: not any(t.attributes for t in transforms(s) if t.type != TransformType.ENCR),
+        each_transform(lambda t: t._replace(attributes=(Attribute(14, 128),))),
+    ),
+    Rule(
+        "7296-3.3.5-08",
+        lambda s: has(SA)(s) and any(t.type == TransformType.ENCR for t in transforms(s)),
+        lambda s: all(t.key_length for t in transforms(s) if t.type == TransformType.ENCR and t.id in VARIABLE),
+        each_transform(lambda t: t._replace(attributes=())),
+    ),
     Rule("7296-3.3.6-01", answers, is_selection, changed(lambda p: p._replace(transforms=p.transforms[1:]))),
-    Rule("7296-3.3.6-02", answers, lambda s: len(proposals(s)) == 1,
-         other(SA, lambda sa: sa._replace(proposals=(*sa.proposals, sa.proposals[0])))),
-    Rule("7296-3.3.6-03", answers, lambda s: len(proposals(s)[0].transforms) == len(kinds(proposals(s)[0])),
-         lambda s: added(proposals(s)[0].transforms[0])(s)),
+    Rule(
+        "7296-3.3.6-02",
+        answers,
+        lambda s: len(proposals(s)) == 1,
+        other(SA, lambda sa: sa._replace(proposals=(*sa.proposals, sa.proposals[0]))),
+    ),
+    Rule(
+        "7296-3.3.6-03",
+        answers,
+        lambda s: len(proposals(s)[0].transforms) == len(kinds(proposals(s)[0])),
+        lambda s: added(proposals(s)[0].transforms[0])(s),
+    ),
     Rule("7296-3.3.6-04", answers, is_selection, nested(lambda t: t._replace(attributes=(Attribute(14, 512),)))),
-    Rule("7296-3.3.6-10", lambda s: s.request and has(SA, KE)(s) and not wanted(s), lambda s: every(s, KE)[0].group == first_group(s), field(KE, group=99)),
-    Rule("7296-3.4-04", lambda s: s.request and has(SA, KE)(s) and not wanted(s), lambda s: every(s, KE)[0].group == first_group(s), field(KE, group=99)),
-    Rule("7296-3.3.6-11", lambda s: said(s, NotifyType.INVALID_KE_PAYLOAD),
-         lambda s: int.from_bytes(said(s, 17)[0].data) in [g for p in life(s.life).connections[s.end].ike_proposals for g in algorithms(p, TransformType.KE)],
-         lambda s: s.of(s.message._replace(payloads=(N(17, b"\x00\x63"),)))),
+    Rule(
+        "7296-3.3.6-10",
+        lambda s: s.request and has(SA, KE)(s) and not wanted(s),
+        lambda s: every(s, KE)[0].group == first_group(s),
+        field(KE, group=99),
+    ),
+    Rule(
+        "7296-3.4-04",
+        lambda s: s.request and has(SA, KE)(s) and not wanted(s),
+        lambda s: every(s, KE)[0].group == first_group(s),
+        field(KE, group=99),
+    ),
+    Rule(
+        "7296-3.3.6-11",
+        lambda s: said(s, NotifyType.INVALID_KE_PAYLOAD),
+        lambda s: (
+            int.from_bytes(said(s, 17)[0].data)
+            in [g for p in life(s.life).connections[s.end].ike_proposals for g in algorithms(p, TransformType.KE)]
+        ),
+        lambda s: s.of(s.message._replace(payloads=(N(17, b"\x00\x63"),))),
+    ),
     Rule("7296-3.3.6-12", retried, lambda s: every(s, KE)[0].group == wanted(s)[-1], field(KE, group=5)),
-    Rule("7296-3.3.6-13", retried, lambda s: [p.transforms for p in proposals(s)] in policies(s), nested(lambda t: t._replace(id=99))),
-    Rule("7296-3.4-02", lambda s: has(KE)(s) and every(s, KE)[0].group in SIZES and s.life in REAL,
-         lambda s: len(every(s, KE)[0].public) == SIZES[every(s, KE)[0].group], other(KE, lambda ke: ke._replace(public=ke.public[1:]))),
-    Rule("7296-3.4-03", lambda s: s.request and has(SA, KE)(s), lambda s: every(s, KE)[0].group in choice.groups_of(proposals(s)), field(KE, group=99)),
-    Rule("7296-3.4-05", lambda s: s.request and has(SA)(s) and s.message.exchange_type == CREATE and not choice.groups_of(proposals(s)),
-         lambda s: not has(KE)(s), plus(KE(14, bytes(256)))),
-    Rule("7296-2.18-01", lambda s: rekeys(s), lambda s: all(len(p.spi) == 8 and p.spi not in (s.message.spi_i, s.message.spi_r) for p in proposals(s)),
-         lambda s: changed(lambda p: p._replace(spi=s.message.spi_i))(s)),
+    Rule(
+        "7296-3.3.6-13",
+        retried,
+        lambda s: [p.transforms for p in proposals(s)] in policies(s),
+        nested(lambda t: t._replace(id=99)),
+    ),
+    Rule(
+        "7296-3.4-02",
+        lambda s: has(KE)(s) and every(s, KE)[0].group in SIZES and s.life in REAL,
+        lambda s: len(every(s, KE)[0].public) == SIZES[every(s, KE)[0].group],
+        other(KE, lambda ke: ke._replace(public=ke.public[1:])),
+    ),
+    Rule(
+        "7296-3.4-03",
+        lambda s: s.request and has(SA, KE)(s),
+        lambda s: every(s, KE)[0].group in choice.groups_of(proposals(s)),
+        field(KE, group=99),
+    ),
+    Rule(
+        "7296-3.4-05",
+        lambda s: s.request and has(SA)(s) and s.message.exchange_type == CREATE and not choice.groups_of(proposals(s)),
+        lambda s: not has(KE)(s),
+        plus(KE(14, bytes(256))),
+    ),
+    Rule(
+        "7296-2.18-01",
+        lambda s: rekeys(s),
+        lambda s: all(len(p.spi) == 8 and p.spi not in (s.message.spi_i, s.message.spi_r) for p in proposals(s)),
+        lambda s: changed(lambda p: p._replace(spi=s.message.spi_i))(s),
+    ),
     Rule("7296-2.18-02", lambda s: rekeys(s), lambda s: not every(s, TSi, TSr), plus(TSi(()), TSr(()))),
     Rule("7296-2.18-05", lambda s: rekeys(s), lambda s: has(KE)(s), without(KE)),
-    Rule("7296-2.18-06", lambda s: rekeys(s) and s.request, lambda s: all(g for p in proposals(s) for g in algorithms(p, TransformType.KE)), added(NO_GROUP)),
+    Rule(
+        "7296-2.18-06",
+        lambda s: rekeys(s) and s.request,
+        lambda s: all(g for p in proposals(s) for g in algorithms(p, TransformType.KE)),
+        added(NO_GROUP),
+    ),
     Rule("7296-2.18-08", lambda s: rekeys(s), lambda s: has(KE)(s) and every(s, KE)[0].group != 0, field(KE, group=0)),
-)  # fmt: skip
-SIZES = {1: 96, 2: 128, 5: 192, 14: 256, 15: 384}
-"""Octets of a modulus, by group."""
-REAL = ("cbc", "gcm", "modp", "certified")
-"""Lives with real cryptography."""
+)
 
 
 def rekeys(each: Sent) -> bool:
@@ -323,22 +432,10 @@ def rekeys(each: Sent) -> bool:
     return each.message.exchange_type == CREATE and has(SA)(each) and proposals(each)[0].protocol_id == ProtocolId.IKE
 
 
-GROUPED = by_id(HEADER + SECURITY)
+GROUPED = by_id(SECURITY)
 
 
 @pytest.mark.parametrize("id", GROUPED)
 def test_what_is_sent(id: str) -> None:
     for rule in GROUPED[id]:
         check(rule)
-
-
-def test_a_rule_that_nothing_breaks_is_found() -> None:
-    """A twin."""
-    for rule in (
-        Rule("7296-3.1-11", ALWAYS, lambda s: s.message.spi_i, header(spi_r=NO_SPI)),
-        Rule("7296-3.1-11", ALWAYS, lambda s: not s.message.spi_i, header(spi_i=NO_SPI)),
-        Rule("7296-3.1-11", lambda s: False, ALWAYS, header(spi_i=NO_SPI)),
-        Rule("7296-3.1-11", exchange(ExchangeType.IKE_SA_INIT), ALWAYS, front(N(1))),
-    ):
-        with pytest.raises(AssertionError):
-            check(rule)
