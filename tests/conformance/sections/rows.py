@@ -6,7 +6,7 @@ alteration is refused at a stated place, is ignored, or is read as what the rule
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ikeref import wire
 from ikeref.errors import ProtocolError
@@ -156,9 +156,12 @@ def check_figure(figure: Figure, decode: Callable[[bytes], wire.Message] = wire.
         assert read, f"no alteration of {path} can be read"
 
 
-def by_id(rows: Iterable[Row]) -> dict[str, list[Row]]:
+Named = TypeVar("Named", Row, Figure)
+
+
+def by_id(rows: Iterable[Named]) -> dict[str, list[Named]]:
     """The rows of each requirement."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[Named]] = {}
     for row in rows:
         found.setdefault(row.id, []).append(row)
     return found

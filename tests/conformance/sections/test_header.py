@@ -105,12 +105,13 @@ ROWS = (
 )
 
 
-@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.id)
-def test_layout(figure: Figure) -> None:
-    check_figure(figure)
+GROUPED, LAYOUTS = by_id(ROWS), by_id(FIGURES)
 
 
-GROUPED = by_id(ROWS)
+@pytest.mark.parametrize("id", LAYOUTS)
+def test_layout(id: str) -> None:
+    for figure in LAYOUTS[id]:
+        check_figure(figure)
 
 
 @pytest.mark.parametrize("id", GROUPED)
