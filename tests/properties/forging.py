@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ikeref_properties.network import ADDRESS, PEER, Flight, Pair
 
 from ikeref import sa, wire
-from ikeref.crypto import envelope
+from ikeref.crypto import Provider, envelope
 from ikeref.crypto.free import FreeCrypto
 from ikeref.sa import IkeSa, Output, Path
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, Payload
@@ -26,7 +26,14 @@ class Answered(NamedTuple):
 
 
 def sealed(
-    ike: IkeSa, exchange: int, payloads: tuple[Payload, ...], number: int, *, response: bool = False, iv: int = 99
+    ike: IkeSa,
+    exchange: int,
+    payloads: tuple[Payload, ...],
+    number: int,
+    *,
+    response: bool = False,
+    iv: int = 99,
+    crypto: Provider | None = None,
 ) -> bytes:
     """A message under the keys of `ike`, as its end would send it."""
     assert ike.suite is not None
@@ -34,7 +41,7 @@ def sealed(
     flags = (FLAG_INITIATOR if ike.initiator else 0) | (FLAG_RESPONSE if response else 0)
     message = Message(ike.spi_i, ike.spi_r, exchange, flags, number, payloads)
     sk_e, sk_a = (ike.keys.sk_ei, ike.keys.sk_ai) if ike.initiator else (ike.keys.sk_er, ike.keys.sk_ar)
-    crypto = FreeCrypto()
+    crypto = crypto or FreeCrypto()
     return envelope.protect(crypto, ike.suite, sk_e, sk_a, message, iv.to_bytes(crypto.iv_size(ike.suite), "big"))
 
 
