@@ -277,7 +277,8 @@ def test_s1_5_a_hint_of_an_invalid_spi_is_not_answered_and_changes_nothing(spis:
     pair = established()
     (ike,) = pair.ikes(end)
     names = {"zero": (NO_SPI, NO_SPI), "random": (HERE, THERE), "ours": (ike.spi_i, ike.spi_r)}[spis]
-    hint = Message(*names, INFO, FLAG_INITIATOR, 0, (N(NotifyType.INVALID_SPI, pair.children(end)[0].spi_out),))
+    flags, number = (0 if end == A and spis == "ours" else FLAG_INITIATOR), ike.expected if spis == "ours" else 0
+    hint = Message(*names, INFO, flags, number, (N(NotifyType.INVALID_SPI, pair.children(end)[0].spi_out),))
     before = pair.sessions(end)
     got = receive(pair, end, wire.encode(hint))
     assert not replies(got)
