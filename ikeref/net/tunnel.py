@@ -67,6 +67,8 @@ class Tunnel:
         """Which Child SAs want a route, by our SPIs."""
         self._device = _open(name)
         self.name = self._device.name
+        # No address of its own, of which the machine would tell neighbours that there are none.
+        _ip("link", "set", self.name, "addrgenmode", "none")
         _ip("link", "set", self.name, "mtu", str(MTU), "up")
 
     def start(self, sender: Sender, hosts: Iterable[str], worn: Callable[[bytes], None]) -> None:

@@ -7,13 +7,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ikeref import sa, wire
 from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
 from ikeref.net.dataplane import RecordingDataPlane
 from ikeref.net.transport import Arrived, Event, Node, Sent, binds_for
+from ikeref.net.tunnel import Tunnel
 from ikeref.registry import ExchangeType, name
 from ikeref.sa.values import Phase, Session
 from tests.interop.lab import LabError, enter_namespace
@@ -68,6 +69,17 @@ class Ikeref:
         self._ask(self._node.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    def carry(self, device: str) -> Tunnel:
+        """From now on Child SAs carry what is routed to a TUN device of this name."""
+
+        async def begin() -> Tunnel:
+            tunnel = Tunnel(device, self._say)
+            tunnel.start(self._node, (), lambda spi: self._say(f"worn {spi.hex()}"))
+            self._node.data_plane = _Both(self.data_plane, tunnel)
+            return tunnel
+
+        return self._ask(begin())
 
     # Commands
 
@@ -164,6 +176,24 @@ class Ikeref:
 
     def _say(self, text: str) -> None:
         self._lines.append(f"{time.strftime('%H:%M:%S')} {text}")
+
+
+class _Both(NamedTuple):
+    """A data plane that is told to two."""
+
+    recording: RecordingDataPlane
+    tunnel: Tunnel
+
+    def install(self, install: sa.Install) -> None:
+        for plane in self:
+            plane.install(install)
+
+    def remove(self, remove: sa.Remove) -> None:
+        for plane in self:
+            plane.remove(remove)
+
+    def arrived(self, packet: bytes, ecn: int) -> None:
+        self.tunnel.arrived(packet, ecn)
 
 
 def _open_child(session: Session, name: str) -> sa.ChildSa:
