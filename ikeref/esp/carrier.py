@@ -190,14 +190,19 @@ def allows(child: ChildSa, packet: inner.Inner, *, inbound: bool) -> bool:
     source, destination = packet.source, packet.destination
     if inbound:
         source, destination = destination, source
-    anyhow = packet.fragment and child.options.non_first_fragments
-    return _within(source, child.local_ts, anyhow) and _within(destination, child.remote_ts, anyhow)
+    local, remote = child.local_ts, child.remote_ts
+    if packet.fragment and child.options.non_first_fragments:
+        local, remote = _any_port(local), _any_port(remote)
+    return covered(source, local) and covered(destination, remote)
 
 
-def _within(one: TrafficSelector, selectors: tuple[TrafficSelector, ...], anyhow: bool) -> bool:
-    if anyhow:
-        return any(covers(each._replace(start_port=0, end_port=65535), one) for each in selectors)
+def covered(one: TrafficSelector, selectors: tuple[TrafficSelector, ...]) -> bool:
+    """Whether one of the selectors has all of `one`."""
     return any(covers(each, one) for each in selectors)
+
+
+def _any_port(selectors: tuple[TrafficSelector, ...]) -> tuple[TrafficSelector, ...]:
+    return tuple(each._replace(start_port=0, end_port=65535) for each in selectors)
 
 
 def _why_not(child: ChildSa) -> str:

@@ -12,12 +12,14 @@ import subprocess
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, summarize_address_range
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from ikeref.esp import Carrier, Delivered, Sealed
+from ikeref.esp import Carrier, Delivered, Inner, Sealed
 from ikeref.net.sockets import Port, esp_port
+from ikeref.policy.connections import ChildConfig
 from ikeref.sa.outputs import Configured, Install, Remove, Unconfigured
-from ikeref.sa.values import Address, ChildSa, Path
+from ikeref.sa.values import Address, Path
+from ikeref.wire import TrafficSelector
 
 _log = logging.getLogger("ikeref.net")
 
@@ -36,6 +38,15 @@ class Sender(Protocol):
     """Who has sockets for ESP in UDP; `ikeref.net.transport.Node` is one."""
 
     def send_esp(self, packet: bytes, path: Path, ecn: int) -> None: ...
+
+
+class Ask(NamedTuple):
+    """What packets ask of IKE."""
+
+    rekey: Callable[[bytes], None]
+    """Rekey the Child SA with this SPI of ours: its sequence numbers come to an end."""
+    create: Callable[[Inner], None]
+    """Create a Child SA for this packet, which none is for; asked with each such packet."""
 
 
 class Device(Protocol):
@@ -61,21 +72,19 @@ class Tunnel:
         self.carrier = Carrier(os.urandom)
         self._say = say
         self._sender: Sender | None = None
-        self._worn: Callable[[bytes], None] | None = None
+        self._ask: Ask | None = None
         self._raw: dict[str, Port] = {}
         self._routes: dict[Network, set[bytes]] = {}
-        """Which Child SAs want a route, by our SPIs."""
+        """Which Child SAs want a route, by our SPIs; and which policies, by name."""
         self._device = _open(name)
         self.name = self._device.name
         # No address of its own, of which the machine would tell neighbours that there are none.
         _ip("link", "set", self.name, "addrgenmode", "none")
         _ip("link", "set", self.name, "mtu", str(MTU), "up")
 
-    def start(self, sender: Sender, hosts: Iterable[str], worn: Callable[[bytes], None]) -> None:
-        """Begin to carry packets. `hosts` are our addresses, for ESP without UDP; `worn` is called with our SPI of a
-        Child SA that should be rekeyed. Raises TunnelError.
-        """
-        self._sender, self._worn = sender, worn
+    def start(self, sender: Sender, hosts: Iterable[str], ask: Ask) -> None:
+        """Begin to carry packets. `hosts` are our addresses, for ESP without UDP. Raises TunnelError."""
+        self._sender, self._ask = sender, ask
         for host in hosts:
             try:
                 self._raw[host] = esp_port(host, self._arrived)
@@ -91,13 +100,18 @@ class Tunnel:
             port.close()
         self._device.close()
 
+    def expect(self, child: ChildConfig, peer: str) -> None:
+        """Have the machine route here what a Child SA is for that packets shall ask for."""
+        for network in _networks(child.remote_ts):
+            self._want(network, child.name.encode(), peer)
+
     # A data plane
 
     def install(self, install: Install) -> None:
         """Open a direction, and the way to it."""
         self.carrier.install(install)
         if not install.inbound:
-            for network in _networks(install.child):
+            for network in _networks(install.child.remote_ts):
                 self._want(network, install.child.spi_in, install.path.remote[0])
 
     def remove(self, remove: Remove) -> None:
@@ -147,6 +161,8 @@ class Tunnel:
         result = self.carrier.send(packet)
         if not isinstance(result, Sealed):
             _log.info("a packet is not sent: %s", result.reason)
+            if result.packet is not None and self._ask is not None:
+                self._ask.create(result.packet)
             return
         if result.path.encapsulated:
             assert self._sender is not None
@@ -155,8 +171,8 @@ class Tunnel:
             port = self._raw.get(result.path.local[0])
             if port is not None:
                 port.send(result.packet, (result.path.remote[0], 0), result.ecn)
-        if result.worn and self._worn is not None:
-            self._worn(result.worn)
+        if result.worn and self._ask is not None:
+            self._ask.rekey(result.worn)
 
     def _arrived(self, packet: bytes, _: Address, ecn: int) -> None:
         self.arrived(packet, ecn)
@@ -180,10 +196,10 @@ class Tunnel:
             self._say(str(error))
 
 
-def _networks(child: ChildSa) -> list[Network]:
-    """The peer's side of a Child SA, as networks that one can route to."""
+def _networks(selectors: tuple[TrafficSelector, ...]) -> list[Network]:
+    """Their addresses, as networks that one can route to."""
     found: list[Network] = []
-    for selector in child.remote_ts:
+    for selector in selectors:
         first, last = ip_address(selector.start), ip_address(selector.end)
         found += summarize_address_range(first, last)
     return found

@@ -14,7 +14,7 @@ from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
 from ikeref.net.dataplane import RecordingDataPlane
 from ikeref.net.transport import Arrived, Event, Node, Sent, binds_for
-from ikeref.net.tunnel import Tunnel
+from ikeref.net.tunnel import Ask, Tunnel
 from ikeref.registry import ExchangeType, name
 from ikeref.sa.values import Phase, Session
 from tests.interop.lab import LabError, enter_namespace
@@ -75,7 +75,8 @@ class Ikeref:
 
         async def begin() -> Tunnel:
             tunnel = Tunnel(device, self._say)
-            tunnel.start(self._node, (), lambda spi: self._say(f"worn {spi.hex()}"))
+            nothing = Ask(lambda spi: self._say(f"worn {spi.hex()}"), lambda packet: self._say(f"for nobody: {packet}"))
+            tunnel.start(self._node, (), nothing)
             self._node.data_plane = _Both(self.data_plane, tunnel)
             return tunnel
 

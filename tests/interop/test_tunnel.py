@@ -21,6 +21,8 @@ from tests.interop import lab
 ECT_0 = 2
 ADDRESSES = {"a": "192.0.2.1", "b": "192.0.2.2"}
 INSIDE = {"a": "10.0.1.1", "b": "10.0.2.1"}
+LATER = {"a": "10.0.3.1", "b": "10.0.4.1"}
+"""For which there is no Child SA before a packet asks for it."""
 PORT = 4711
 
 CONFIGURATION = """
@@ -35,6 +37,11 @@ force_encapsulation = {udp}
 [connections.peer.children.net]
 local_ts = "{mine}/24"
 remote_ts = "{theirs}/24"
+
+[connections.peer.children.later]
+local_ts = "{mine_later}/24"
+remote_ts = "{theirs_later}/24"
+start = false
 """
 
 
@@ -61,7 +68,8 @@ def machines() -> Iterator[dict[str, Machine]]:
         lab.run("ip", "link", "add", "cable", "netns", a.namespace, *cable)
         for machine in made.values():
             machine.ip("address", "add", f"{ADDRESSES[machine.name]}/24", "dev", "cable")
-            machine.ip("address", "add", f"{INSIDE[machine.name]}/32", "dev", "lo")
+            for inside in (INSIDE, LATER):
+                machine.ip("address", "add", f"{inside[machine.name]}/32", "dev", "lo")
             for device in ("lo", "cable"):
                 machine.ip("link", "set", device, "up")
         yield made
@@ -86,6 +94,8 @@ class Run:
             name=name,
             other=other,
             udp=str(udp).lower(),
+            mine_later=LATER[name].removesuffix(".1") + ".0",
+            theirs_later=LATER[other].removesuffix(".1") + ".0",
             mine=INSIDE[name].removesuffix(".1") + ".0",
             theirs=INSIDE[other].removesuffix(".1") + ".0",
         )
@@ -145,12 +155,12 @@ class Run:
             pipe.close()
 
 
-def speaker(machine: Machine) -> socket.socket:
+def speaker(machine: Machine, inside: dict[str, str] = INSIDE) -> socket.socket:
     """A UDP socket on the inner address, which tells the ECN field of what it gets."""
 
     def make() -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        made.bind((INSIDE[machine.name], PORT))
+        made.bind((inside[machine.name], PORT))
         made.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, ECT_0)
         made.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
         made.settimeout(5)
@@ -194,7 +204,24 @@ def test_packets_go_through_before_amid_and_after_rekeys(udp: bool, two: dict[st
         assert "10.0.2.0/24 dev ike0" in two["a"].ip("route")
         client.order("delete-child")
         client.until("removes ESP inbound")
-        lab.eventually("the route is gone", lambda: "ike0" not in two["a"].ip("route"))
+        lab.eventually("the route is gone", lambda: "10.0.2.0/24 dev ike0" not in two["a"].ip("route"))
+
+
+@pytest.mark.root
+def test_s2_9_a_packet_asks_for_its_child_sa(two: dict[str, Machine], tmp_path: Path) -> None:
+    """With `start = false` none is there before, and the first datagrams, which are lost, bring it about."""
+    with ExitStack() as stack:
+        server = Run(two["b"], True, tmp_path, "serve")
+        stack.callback(server.close)
+        server.until("go through Child SAs")
+        client = Run(two["a"], True, tmp_path, "connect")
+        stack.callback(client.close)
+        client.until(r"installs ESP outbound .*\(net\)")
+        one, other = (stack.enter_context(speaker(machine, LATER)) for machine in two.values())
+        one.sendto(b"who is there?", other.getsockname())
+        client.until(r"installs ESP outbound .*\(later\)")
+        there_and_back(one, other, 20)
+        assert sum("installs ESP outbound" in line for line in client.lines) == 2
 
 
 @pytest.mark.root

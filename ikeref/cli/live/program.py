@@ -16,10 +16,12 @@ from ikeref.cli.tour.life import is_quiet
 from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
 from ikeref.errors import LocalProtocolError
+from ikeref.esp import Inner
+from ikeref.esp.carrier import covered
 from ikeref.net.transport import Node, Observer
-from ikeref.net.tunnel import Tunnel
+from ikeref.net.tunnel import Ask, Tunnel
 from ikeref.policy.connections import Configuration, Connection
-from ikeref.sa import DeleteIke, Path, Phase, RekeyChild
+from ikeref.sa import CreateChild, DeleteIke, Path, Phase, RekeyChild
 
 FAREWELL_SECONDS = 3.0
 """How long the deletion of IKE SAs may take when the program ends."""
@@ -90,14 +92,33 @@ class Program:
 
     def _carry(self, tunnel: Tunnel, connections: tuple[Connection, ...]) -> None:
         self._node.observe(tunnel)
-        tunnel.start(self._node, {each.local_address or "" for each in connections}, self._rekey_worn)
+        tunnel.start(self._node, {each.local_address or "" for each in connections}, Ask(self._rekey, self._create))
         self._teller.say(f"packets that are routed to {tunnel.name} go through Child SAs")
+        for connection in connections:
+            for child in connection.children:
+                if not child.start and connection.remote_address is not None:
+                    tunnel.expect(child, connection.remote_address)
 
-    def _rekey_worn(self, spi_in: bytes) -> None:
+    def _rekey(self, spi_in: bytes) -> None:
+        """A Child SA whose sequence numbers come to an end (Section 2.8)."""
         for number, session in self._endpoint.sessions.items():
             if any(child.spi_in == spi_in for child in session.children):
                 self._node.command(number, RekeyChild(spi_in))
                 return
+
+    def _create(self, packet: Inner) -> None:
+        """A packet that no Child SA is for: one is asked for with it, where policy has one to ask for (Section 2.9)."""
+        for number, session in list(self._endpoint.sessions.items()):
+            if session.current is None or not is_quiet(session):
+                continue
+            for child in session.connection.children:
+                if (
+                    not child.start
+                    and covered(packet.source, child.local_ts)
+                    and covered(packet.destination, child.remote_ts)
+                ):
+                    self._node.command(number, CreateChild(child.name, packet=(packet.source, packet.destination)))
+                    return
 
     def _interrupted(self) -> None:
         if self._stop.is_set():
