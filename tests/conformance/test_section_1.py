@@ -253,7 +253,7 @@ def test_s1_2_each_direction_has_keys_of_its_own(end: str, ike: str) -> None:
 
 def test_s1_2_what_ike_auth_holds_in_which_order() -> None:
     asked, answered = messages(established(), AUTH)
-    assert plain(asked) == ["IDi", "AUTH", "IDr", "SA", "TSi", "TSr"]
+    assert plain(asked) == ["IDi", "IDr", "AUTH", "SA", "TSi", "TSr"]
     assert plain(answered) == ["IDr", "AUTH", "SA", "TSi", "TSr"]
 
 
