@@ -8,11 +8,13 @@ of these hold:
 * consecution: no step leads from a state that satisfies all clauses to one that does not;
 * safety: no state that satisfies all clauses violates the property;
 * sense: each step is possible in some state that satisfies all clauses, but for those that the certificate names as
-  dead, which are possible in none. An invariant that nothing satisfies would prove everything.
+  dead, which are possible in none. An invariant that nothing satisfies would prove everything. No two steps bear one
+  name.
 
 `unknown` is a flaw.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -165,6 +167,9 @@ def check(
     """Re-check a certificate from scratch; raises `Flawed` with the reason. `dead` are the names of steps that never
     happen; `transcript` receives every question."""
     known = {each.name: each.domain for each in system.variables}
+    twice = next((name for name, times in Counter(each.name for each in system.steps).items() if times > 1), "")
+    if twice:
+        raise Flawed(f"sense: two steps are called {twice}")
     for clause in clauses:
         for variable, values in clause:
             if variable not in known or not set(values) <= set(known[variable]):

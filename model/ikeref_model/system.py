@@ -380,9 +380,8 @@ class Builder:
             return
         assign = self.effects(row, names)
         about = child or NONE
-        label = (
-            f"{end} {row.name}" + (f" on {ike}" if len(self.scope.ikes) > 1 else "") + (f" [{child}]" if child else "")
-        )
+        label = f"{end} {row.name}" + (f" ({kind})" if len(row.on.kinds) > 1 else "")
+        label += (f" on {ike}" if len(self.scope.ikes) > 1 else "") + (f" [{child}]" if child else "")
         match row.on.what:
             case "send":
                 slot = f"{end}>{ike}"

@@ -123,8 +123,20 @@ def _winner_and_loser_on_one_side() -> Rows:
     return tuple(rows)
 
 
+def _highest_loses() -> Rows:
+    """Both ends mistake the highest nonce for the lowest, and agree about it."""
+    lost, won = is_("fact.lowest_is_mine"), isnt("fact.lowest_is_mine")
+    return tuple(
+        row._replace(guard=won if row.guard == lost else lost)
+        if row.component == "child" and row.guard in (lost, won)
+        else row
+        for row in ROWS
+    )
+
+
 AUTH, PAIRS, HEIRS = "no-child-before-auth", "child-sas-in-pairs", "inherited-exactly-once"
-TRAFFIC = "traffic-goes-on"
+BOTH, JUDGED = "pairs-and-inheritance", "judged-alike"
+TRAFFIC, TRAFFIC_TOO = "traffic-goes-on", "traffic-through-ike-rekeys"
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -205,6 +217,18 @@ FAULTS: tuple[Fault, ...] = (
         _winner_and_loser_on_one_side(),
     ),
     Fault(
+        "rekey.highest_loses",
+        "of a simultaneous rekey the Child SA with the highest nonce is deleted, at both ends alike",
+        BOTH,
+        _highest_loses(),
+    ),
+    Fault(
+        "rekey.asked_twice",
+        "a Child SA is rekeyed again while the answer to the last rekey of it is awaited",
+        JUDGED,
+        _change("child.rekey.send", lambda row: row._replace(source=(*row.source, Child.REKEYING))),
+    ),
+    Fault(
         "rekey.half_installed",
         "the responder to a rekey installs the incoming SA, and the outgoing one not even when the old one goes",
         PAIRS,
@@ -215,6 +239,12 @@ FAULTS: tuple[Fault, ...] = (
         "the responder to a rekey closes the old Child SA as soon as it has the new one",
         TRAFFIC,
         with_update("child.rekey.request.accept", {**opened("child_theirs"), **shut("child", keep=True)}),
+    ),
+    Fault(
+        "inherit.silenced",
+        "the responder to a rekey of the IKE SA stops sending on the Child SAs that the new one inherits",
+        TRAFFIC_TOO,
+        with_update("ike.rekey.request.accept", {"each.out": False}),
     ),
     Fault(
         "rekey.refused_but_installed",

@@ -58,7 +58,7 @@ def test_json_says_the_same() -> None:
     assert code == 0
     one = json.loads(output)[0]
     assert one["id"] == 5
-    assert one["open"]
+    assert not one["open"]
     assert one["parts"][0]["claim"] == "proved"
     assert one["parts"][0]["checks"][0]["certificate"] == "traffic-goes-on.json"
 

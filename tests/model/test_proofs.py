@@ -81,6 +81,13 @@ def test_a_certificate_of_another_statement_is_refused() -> None:
     assert "certificate of" in flawed(BY_ID["inherited-exactly-once"], committed(PAIRS))
 
 
+def test_two_steps_of_one_name_are_refused() -> None:
+    system, data = PAIRS.build(ROWS), committed(PAIRS)
+    double = system._replace(steps=(*system.steps, system.steps[-1]))
+    with pytest.raises(Flawed, match="two steps are called"):
+        check(double, PAIRS.safe(system), clauses_of(data), frozenset(data["dead"]))
+
+
 def test_a_step_wrongly_called_dead_is_refused() -> None:
     data = copy.deepcopy(committed(PAIRS))
     data["dead"].append("A child.rekey.send [old]")

@@ -19,7 +19,7 @@ from ikeref_model.terms import text
 
 from ikeref_properties import kernels, proofs
 from ikeref_properties.claims import CLAIMS, NOT_YET, STRENGTH, TESTED, Part, Property, Reference
-from ikeref_properties.claims.references import EXPLORED, RUNNERS, WHOLE, checks_of, problem
+from ikeref_properties.claims.references import EXPLORED, RUNNERS, checks_of, problem
 from ikeref_properties.kernels import KernelVerdict, schedule
 from ikeref_properties.proofs import Verdict, searches, single
 from ikeref_properties.proofs.sentences import BY_ID as SENTENCES
@@ -116,8 +116,7 @@ def judge(reference: Reference, options: Options) -> Evidence:
             }
             return _of(reference, questions[reference.name]())
         case "search" if options.everything:
-            found = proofs.whole() if reference.name == WHOLE else searches.run(searches.BY_ID[reference.name])
-            return _of(reference, found)
+            return _of(reference, searches.run(searches.BY_ID[reference.name]))
         case "kernel" if options.everything:
             return _kernel(reference)
         case _:

@@ -14,13 +14,13 @@ from ikeref_model.check import Flawed, check, replay
 from ikeref_model.explore import Schedule, explore, shortest
 from ikeref_model.prove import Clause, bounded, dead_steps, invariant
 from ikeref_model.rows import Row
-from ikeref_model.system import System, build
+from ikeref_model.system import System
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import all_of, no
+from ikeref_model.terms import no
 
 from ikeref_properties.proofs import lemma, others, ranking, windows_lemma
 from ikeref_properties.proofs.guesses import GUESSES
-from ikeref_properties.proofs.statements import BY_ID, STATEMENTS, WHOLE_SCOPE, Statement, inherited, paired
+from ikeref_properties.proofs.statements import BY_ID, STATEMENTS, Statement
 from ikeref_properties.proofs.verdict import Verdict
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "prove_all",
     "recheck",
     "refute",
-    "whole",
 ]
 
 LEMMAS: dict[str, Callable[[tuple[Row, ...]], Verdict]] = {
@@ -132,27 +131,7 @@ def prove_all(rows: tuple[Row, ...] = ROWS) -> tuple[Verdict, ...]:
         else:
             verdict = verify(statement, found, rows)
         verdicts.append(verdict._replace(seconds=time.perf_counter() - started))
-    return (*verdicts, whole(rows))
-
-
-def whole(rows: tuple[Row, ...] = ROWS) -> Verdict:
-    """Both systems in one, every state visited: nothing is proved, but nothing is left out within the bound either."""
-    started = time.perf_counter()
-    system = build(WHOLE_SCOPE, rows)
-    safe = all_of(paired(system), inherited(system))
-    found = explore(system, no(safe), limit=1_000_000)
-    return Verdict(
-        "pairs-and-inheritance",
-        "Both at once: Child SAs and the IKE SA rekeyed and deleted, all crossing",
-        "2.25",
-        "rows",
-        "exhaustive to bound" if found.complete else "refuted",
-        "breadth-first search",
-        f"{found.states} states, {found.transitions} transitions, diameter {found.diameter}",
-        time.perf_counter() - started,
-        "",
-        found.violation.text() if found.violation else f"{WHOLE_SCOPE.title}; no Child SA is newly created, window 1",
-    )
+    return tuple(verdicts)
 
 
 def _refuted(statement: Statement, schedule: Schedule) -> Verdict:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ikeref_model.events import Kind
-from ikeref_model.focus import DROPPED, KEPT, PARENT, THIS, build_focus
+from ikeref_model.focus import DROPPED, KEPT, LINKED, PARENT, THIS, build_focus
 from ikeref_model.hostile import build_hostile, proved
+from ikeref_model.judgement import build_judgement, one_at_a_time
 from ikeref_model.rows import LIVE, Row
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.succession import well_left
-from ikeref_model.system import ENDS, NONE, PEER, Scope, System, build
+from ikeref_model.system import ENDS, MINE, NONE, PEER, Scope, System, build
 from ikeref_model.terms import Term, all_of, any_of, is_, isnt, no
 
 CHILD_SCOPE = Scope(
@@ -43,6 +44,13 @@ LINE_SCOPE = Scope(
     (*EXCHANGES, Kind.REKEY_IKE, Kind.DELETE_IKE),
     ("old", "a", "b"),
     (THIS,),
+)
+JUDGED_SCOPE = Scope(
+    "two ends, any number of IKE SAs of which nothing is known, any number of Child SAs, each created, rekeyed and"
+    " deleted by either end at any time",
+    (*EXCHANGES, Kind.REKEY_IKE, Kind.DELETE_IKE),
+    (),
+    (PARENT, THIS),
 )
 WHOLE_SCOPE = Scope(
     "two ends, the IKE SA and the Child SA rekeyed and deleted by either end, all colliding freely",
@@ -104,6 +112,12 @@ def paired_each(system: System) -> Term:
     return all_of(paired(system), no(all_of(is_(KEPT), is_(DROPPED))), moving(system))
 
 
+def judged_alike(system: System) -> Term:
+    """Both ends find alike whether `this` outlives the rekey that made it; and an end has one exchange at a time about
+    its parent."""
+    return all_of(no(all_of(is_(KEPT), is_(DROPPED))), one_at_a_time(system))
+
+
 def moving(system: System) -> Term:
     """Section 2.25: where not everything is at rest a request or a response can be taken, or a Delete that is due be
     sent: something that no user has to ask for."""
@@ -120,9 +134,30 @@ def flowing(system: System) -> Term:
     return all_of(*ways)
 
 
+def usable(system: System) -> Term:
+    """Section 2.8: where the Delete of a replaced Child SA is due, that end can send and receive on another one, and
+    the peer receives on it."""
+    rules = []
+    for end in ENDS:
+        for child in system.scope.children:
+            goes = all_of(_child(end, child, Child.REPLACED), is_(f"{end}.child_{child}.due"))
+            ready = [
+                all_of(*map(is_, (f"{end}.child_{each}.in", f"{end}.child_{each}.out", f"{PEER[end]}.child_{each}.in")))
+                for each in system.scope.children
+                if each != child
+            ]
+            rules.append(any_of(no(goes), *ready))
+    return all_of(*rules)
+
+
+def uninterrupted(system: System) -> Term:
+    """Each end can send to the other, and the old Child SA goes only when the new one is usable."""
+    return all_of(flowing(system), usable(system))
+
+
 def without_commanded_deletes(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """The rows of ends whose users delete no Child SA: only what a rekey leaves due is deleted."""
-    return tuple(row for row in rows if row.name != "child.delete.send")
+    """The rows of ends whose users delete nothing: only what a rekey leaves due is deleted."""
+    return tuple(row for row in rows if row.name not in ("child.delete.send", "ike.delete.send"))
 
 
 def without_deferral(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -156,6 +191,27 @@ def inherited(system: System) -> Term:
             homes = [f"{end}.child_{child}.on_{ike}" for end in ENDS]
             agreed.append(any_of(all_of(*map(is_, homes)), all_of(*map(isnt, homes))))
     return all_of(*rules, any_of(no(quiescent(system)), all_of(*agreed)))
+
+
+def by_nonces() -> Term:
+    """Sections 2.8.1 and 2.8.2, of Child SAs and of IKE SAs: an end deletes the new one of its own exchange only if
+    that has the lowest nonce, never the new one of the peer's; and the old one, where the peer's exchange has made one
+    too, only if the lowest nonce is in that."""
+    rules: list[Term] = []
+    for what, nothing in (("child", (Child.ABSENT,)), ("ike", (Ike.IDLE, Ike.CLOSED))):
+        for end in ENDS:
+            old, mine, theirs = (f"{end}.{what}_{slot}" for slot in ("old", MINE[end], MINE[PEER[end]]))
+            rules.append(any_of(isnt(f"{mine}.due"), is_(f"lowest_{what}", end)))
+            rules.append(isnt(f"{theirs}.due"))
+            crossed = all_of(is_(f"{old}.due"), isnt(f"{theirs}.state", *nothing))
+            rules.append(any_of(no(crossed), is_(f"lowest_{what}", PEER[end])))
+    return all_of(*rules)
+
+
+def agreed(system: System) -> Term:
+    """Child SAs are in pairs at rest, on one and the same IKE SA, and nothing is left that was replaced; nonces decide
+    who deletes what."""
+    return all_of(paired(system), inherited(system), by_nonces())
 
 
 def inherited_by_all(system: System) -> Term:
@@ -227,10 +283,36 @@ STATEMENTS: tuple[Statement, ...] = (
         "2.8",
         TRAFFIC_SCOPE.title + "; rekeyed again when a rekey is over at both ends, window 1",
         lambda rows: build(TRAFFIC_SCOPE, without_commanded_deletes(rows)),
-        flowing,
+        uninterrupted,
         (
             ("simultaneous rekey", all_of(_child("A", "old", Child.CROSSED), _child("B", "old", Child.CROSSED))),
             ("the old one is gone", all_of(_child("A", "old", Child.ABSENT), _child("B", "old", Child.ABSENT))),
+        ),
+    ),
+    Statement(
+        "traffic-through-ike-rekeys",
+        "During rekeys of the IKE SA too each end can send to the other all the time",
+        "2.8",
+        "two ends, the IKE SA and the Child SA rekeyed by either end, again and again, all crossing, and never deleted"
+        " by command; rekeyed again when a rekey is over at both ends, window 1",
+        lambda rows: build(WHOLE_SCOPE, without_commanded_deletes(rows)),
+        uninterrupted,
+        (
+            (
+                "the IKE SA is rekeyed from both ends after the Child SA was",
+                all_of(
+                    *(is_(f"{end}.ike_old.state", Ike.CROSSED) for end in ENDS),
+                    *(_child(end, "a", Child.OPEN) for end in ENDS),
+                ),
+            ),
+            (
+                "a request to rekey the Child SA meets one to rekey the IKE SA",
+                all_of(_child("A", "old", Child.REKEYING), is_("B.ike_old.state", Ike.REKEYING)),
+            ),
+            (
+                "the Child SA is rekeyed from both ends on the IKE SA that a rekey made",
+                all_of(*(_child(end, "old", Child.CROSSED) for end in ENDS), is_("A.child_old.on_a")),
+            ),
         ),
     ),
     Statement(
@@ -259,6 +341,31 @@ STATEMENTS: tuple[Statement, ...] = (
         ),
     ),
     Statement(
+        "pairs-and-inheritance",
+        "Child SAs end in pairs on one IKE SA, and nothing replaced is left, while everything crosses",
+        "2.25",
+        WHOLE_SCOPE.title + "; rekeyed again when a rekey is over at both ends; no Child SA is newly created, window 1",
+        lambda rows: build(WHOLE_SCOPE, rows),
+        agreed,
+        (
+            ("both open", all_of(*(is_(f"{end}.child_old.{way}") for end in ENDS for way in ("in", "out")))),
+            ("crossed deletes", all_of(*(_child(end, "old", Child.HALF_CLOSED) for end in ENDS))),
+            ("simultaneous rekey of the Child SA", all_of(*(_child(end, "old", Child.CROSSED) for end in ENDS))),
+            (
+                "simultaneous rekey of the IKE SA",
+                all_of(*(is_(f"{end}.ike_old.state", Ike.CROSSED) for end in ENDS)),
+            ),
+            (
+                "the Child SA is half-closed when its IKE SA is deleted",
+                all_of(_child("A", "old", Child.HALF_CLOSED), is_("B.ike_old.state", Ike.DELETING)),
+            ),
+            (
+                "three Child SAs on the IKE SA that a rekey made",
+                all_of(*(is_(f"A.child_{child}.{way}") for child in ("old", "a", "b") for way in ("in", "on_a"))),
+            ),
+        ),
+    ),
+    Statement(
         "pairs-of-any-number",
         "Child SAs, as many as there are, end in pairs, and what was replaced is gone",
         "1.4.1",
@@ -282,6 +389,22 @@ STATEMENTS: tuple[Statement, ...] = (
                 all_of(_child("B", PARENT, Child.REPLACED), *(_child(end, THIS, Child.CROSSED) for end in ENDS)),
             ),
             ("denied before it was known", _child("A", THIS, Child.DENIED)),
+        ),
+    ),
+    Statement(
+        "judged-alike",
+        "Whether a Child SA outlives the rekey that made it both ends judge alike, on whatever IKE SAs they are",
+        "2.8.1",
+        JUDGED_SCOPE.title + "; windows of any size",
+        lambda rows: build_judgement(JUDGED_SCOPE, rows),
+        judged_alike,
+        (
+            ("kept after a simultaneous rekey", all_of(_child("B", PARENT, Child.CROSSED), is_(KEPT), is_(LINKED))),
+            ("dropped after a simultaneous rekey", all_of(_child("A", PARENT, Child.CROSSED), is_(DROPPED))),
+            (
+                "closed under a rekey that is answered",
+                all_of(_child("A", PARENT, Child.ABSENT), is_(f"A>{PARENT}.ans", "OK"), is_(f"A>{PARENT}.new", THIS)),
+            ),
         ),
     ),
     Statement(

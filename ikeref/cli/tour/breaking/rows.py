@@ -164,7 +164,9 @@ def _holdings(scope: Scope, end: str, state: dict[str, Value]) -> Iterator[str]:
         if len(scope.ikes) > 1 and value not in (Ike.IDLE, Ike.CLOSED):
             yield f"IKE SA {ike} {value}"
     for child in scope.children:
-        here = state[f"{end}.child_{child}.state"]
+        here = state.get(f"{end}.child_{child}.state")
+        if here is None:
+            continue
         ways = _ways(state, end, child)
         homes = [ike for ike in scope.ikes if len(scope.ikes) > 1 and state.get(f"{end}.child_{child}.on_{ike}")]
         if here != Child.ABSENT or ways:
@@ -181,7 +183,9 @@ def _wrong(statement: Statement, system: System, state: dict[str, Value]) -> tup
     finders: dict[str, tuple[Callable[[Scope, dict[str, Value]], Iterator[str]], ...]] = {
         "child-sas-in-pairs": (_unpaired,),
         "inherited-exactly-once": (_homeless, _unpaired, _disagreeing),
+        "pairs-and-inheritance": (_homeless, _unpaired, _disagreeing),
         "traffic-goes-on": (_cut_off,),
+        "traffic-through-ike-rekeys": (_cut_off,),
         "no-child-before-auth": (_unauthenticated,),
     }
     found: list[str] = []
