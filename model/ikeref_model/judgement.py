@@ -136,8 +136,10 @@ class Judgement(Focus):
                 names = Loose(end, Bound(PARENT), True, self.facts())
                 guard = loose(self.term(row.condition(), names))
                 yield Step(f"{end} {row.name}", row.name, guard, tuple(self.written(row, names).items()))
-        ready = {f"{end}.child_{PARENT}.{way}": True for end in ENDS for way in ("in", "out")}
-        there = {born(PARENT): True, **{f"{end}.child_{PARENT}.state": Child.OPEN for end in ENDS}, **ready}
+        there: dict[str, Right] = {born(PARENT): True}
+        for end in ENDS:
+            there |= {f"{end}.child_{PARENT}.state": Child.OPEN}
+            there |= {f"{end}.child_{PARENT}.{way}": True for way in ("in", "out")}
         yield Step(f"{PARENT} is there", "there", isnt(born(PARENT)), tuple(there.items()))
         yield Step(f"{THIS} is there", "there", isnt(born(THIS)), ((born(THIS), True), (KEPT, True)))
 

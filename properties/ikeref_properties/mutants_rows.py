@@ -319,6 +319,12 @@ FAULTS: tuple[Fault, ...] = (
         without_guard("ike.rekey.send", "ike.own"),
     ),
     Fault(
+        "init.asked_late",
+        "IKE_SA_INIT is sent again, with a cookie, although IKE_AUTH is under way",
+        lemma.FIRST_ID,
+        _change("init.response.cookie", lambda row: row._replace(source=(*row.source, Ike.AUTH_SENT))),
+    ),
+    Fault(
         "window.response_not_taken",
         "a response leaves its request outstanding",
         lemma.ID,

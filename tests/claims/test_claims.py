@@ -89,15 +89,16 @@ def test_what_the_rows_have_to_prove_is_a_goal() -> None:
 
 LETTERS = dict(zip("neatp", (NOT_YET, EXHAUSTIVE, ALL_PATHS, TESTED, PROVED), strict=True))
 REACHED = """
-    1 pee tet    2 pp ate   3 p ate    4 pp te    5 pep et    6 pp ate  7 pppe tate  8 p tet     9 p ate   10 p t
+    1 pee tet    2 pp ate   3 p ate    4 pp te    5 pep et    6 ppp ate 7 pppe tate  8 p tet     9 p ate   10 p t
     11 p tt      12 p t     13 eppt te 14 p tttt  15 p tt     16 ppp tt 17 p tt      18 p ttt    19 t tt   20 p ttt
     21 - at      22 - atttt 23 - attt  24 - t     25 p t      26 p tt   27 p ttt     28 pp ttt   29 p ttt  30 p t
     31 p tett    32 p -     33 p tt    34 - t     35 - tat    36 - ttet 37 p tt      38 p t      39 p t    40 p tt
     41 - tt      42 - tt    43 p tt    44 - t     45 - t
-""".split()
-"""The claim of each part about the rows, and of each part about the code: proved, exhaustive, all paths, tested, not yet.
-Written down twice on purpose: a claim that is lowered in the table, or left out, fails here."""
-PINNED = {int(id): (rows, code) for id, rows, code in zip(REACHED[::3], REACHED[1::3], REACHED[2::3], strict=True)}
+"""
+"""The claim of each part about the rows, and of each part about the code: `proved`, `exhaustive`, `all paths`,
+`tested`, `not yet`. Written down twice on purpose: a claim that is lowered in the table, or left out, fails here."""
+WORDS = REACHED.split()
+PINNED = {int(id): (rows, code) for id, rows, code in zip(WORDS[::3], WORDS[1::3], WORDS[2::3], strict=True)}
 
 
 def weaker(one: Property) -> str:
@@ -135,7 +136,9 @@ def test_what_has_to_be_proved_is_proved_and_nothing_is_left_to_do() -> None:
 
 
 def test_the_rows_reach_their_claims_now() -> None:
-    quick = [each for each in REFERENCES if each.kind in ("proof", "sentence", "rows")]
+    """(tests/model/test_proofs.py re-checks every certificate; one of each kind of check is enough here.)"""
+    certified = {each.id for each in STATEMENTS} - {"traffic-goes-on"}
+    quick = [each for each in REFERENCES if each.kind in ("proof", "sentence", "rows") and each.name not in certified]
     for each in quick:
         found = judge(each, Options(root=ROOT))
         assert found.claim == PROVED, found

@@ -4,7 +4,7 @@ import pytest
 from ikeref_model import state
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.rows import LEVELS, Row
-from ikeref_model.tables import ALLOWED, BY_NAME, TABLES
+from ikeref_model.tables import ALLOWED, BY_NAME, ROWS, TABLES
 from ikeref_model.terms import All, Is, Not, Pick, Some, SomeChild, Term, Value, variables_of
 from ikeref_properties.catalogue import requirement, requirements
 
@@ -72,3 +72,10 @@ def test_catalogue_is_whole() -> None:
     found = requirements().values()
     assert sum(each.rfc == 7296 for each in found) == 972
     assert sum(each.rfc != 7296 for each in found) == 263
+
+
+def test_who_is_the_original_initiator_is_told_by_ike_sa_init_and_rekeys_alone() -> None:
+    writers = {row.name for row in ROWS if any(each.variable.endswith(".original") for each in row.effects())}
+    kinds = {kind for row in ROWS if row.name in writers for kind in row.on.kinds}
+    assert kinds == {Kind.IKE_SA_INIT, Kind.REKEY_IKE}
+    assert {row.on.what for row in ROWS if row.name in writers} == {"send", "request", "response"}

@@ -37,6 +37,7 @@ __all__ = [
 
 LEMMAS: dict[str, Callable[[tuple[Row, ...]], Verdict]] = {
     lemma.ID: lemma.prove,
+    lemma.FIRST_ID: lemma.at_first,
     windows_lemma.ID: windows_lemma.prove,
     others.ONE_OF_MANY: others.one_of_many,
     others.LEFT_BEHIND: others.left_behind,

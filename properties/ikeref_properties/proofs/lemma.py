@@ -9,6 +9,9 @@ a replay or unexpected, and does nothing.
 
 No Message ID needs more than 32 bits: an IKE SA that has none left sends nothing any more (Section 2.2). But for that
 the integers are unbounded. IKE_SA_INIT and IKE_AUTH are left out: all retries of IKE_SA_INIT have Message ID 0.
+
+They have a lemma of their own (`at_first`): every IKE_SA_INIT, which always has Message ID 0, comes before any other
+request of its end; each of those, IKE_AUTH first, has the Message ID after that of the request before it.
 """
 
 import time
@@ -16,14 +19,16 @@ from typing import Any
 
 import z3
 from ikeref_model.events import Kind
+from ikeref_model.local import one_end
 from ikeref_model.rows import Row, ask
 from ikeref_model.state import NOTHING, Ike
+from ikeref_model.symbolic import Symbols
 from ikeref_model.tables import ROWS
-from ikeref_model.terms import All, Is, Not, Term
+from ikeref_model.terms import All, Is, Not, Term, evaluate, is_
 
 from ikeref_properties.proofs.verdict import Verdict
 
-ID = "message-ids"
+ID, FIRST_ID = "message-ids", "message-ids-at-first"
 ROOM = frozenset((Is("ike.own", (NOTHING,)), Is("ike.room", (True,))))
 """What says that nothing is outstanding, where the window is 1."""
 INITIAL = frozenset((Kind.IKE_SA_INIT, Kind.IKE_AUTH))
@@ -47,6 +52,81 @@ def prove(rows: tuple[Row, ...] = ROWS) -> Verdict:
         "re-proved each time",
         why or "one IKE SA, window 1, any number of requests, every message at any time",
     )
+
+
+def at_first(rows: tuple[Row, ...] = ROWS) -> Verdict:
+    """The lemma about IKE_SA_INIT, from these rows."""
+    started = time.perf_counter()
+    at = one_end()
+    why = next(filter(None, (_out_of_order(row, at) for row in rows if not row.variant)), "") or _numbers_break_it()
+    return Verdict(
+        FIRST_ID,
+        "IKE_SA_INIT has Message ID 0, retries included; every other request has the one after the last",
+        "2.2",
+        "rows",
+        "refuted" if why else "proved",
+        "z3, induction over unbounded integers",
+        f"{len(rows)} rows",
+        time.perf_counter() - started,
+        "re-proved each time",
+        why or "the initiator of one IKE SA, any number of retries and of EAP rounds",
+    )
+
+
+def _out_of_order(row: Row, at: Symbols) -> str:
+    """How the row asks IKE_SA_INIT after something else, or something else without a request before it; "" if it does
+    not."""
+    asked = {Kind(each.name) for each in row.answers if each.what == "ask"}
+    effects = {each.variable: each.value for each in row.effects()}
+    begins = row.on.what == "send" and Kind.IKE_SA_INIT in row.on.kinds
+    retries = row.on.what == "response" and row.on.kinds == {Kind.IKE_SA_INIT}
+    if effects.get("ike.state") == Ike.INIT_SENT and not begins:
+        return f"{row.name} goes back to IKE_SA_INIT"
+    early = _possible(row, at, Ike.IDLE), _possible(row, at, Ike.INIT_SENT)
+    late = _possible(row, at, *(each for each in Ike if each not in (Ike.IDLE, Ike.INIT_SENT)))
+    if Kind.IKE_SA_INIT in asked:
+        if late or early != (begins, retries):
+            return f"{row.name} asks IKE_SA_INIT after something else"
+        if not begins and {"ike.state", "ike.own"} & effects.keys():
+            return f"{row.name} asks IKE_SA_INIT and forgets it"
+    elif asked and any(early):
+        if early != (False, True) or not retries:
+            return f"{row.name} asks something before IKE_SA_INIT is answered"
+        if effects.get("ike.state") in (None, Ike.IDLE, Ike.INIT_SENT):
+            return f"{row.name} asks something and goes on with IKE_SA_INIT"
+    return ""
+
+
+def _possible(row: Row, at: Symbols, *states: Ike) -> bool:
+    solver = z3.Solver(ctx=at.context)
+    answer = solver.check(evaluate(row.condition(), at), evaluate(is_("ike.state", *states), at))
+    return bool(answer != z3.unsat)
+
+
+def _numbers_break_it() -> str:
+    """What follows of the numbers: `last` is that of the last request, -1 before the first; `other` says that there
+    was one besides IKE_SA_INIT."""
+    context = z3.Context()
+    last = z3.Int("last", context)
+    other = z3.Bool("other", context)
+
+    def lemma(last: Any, other: Any) -> Any:
+        return z3.And(last >= -1, z3.Implies(other, last >= 1), z3.Implies(z3.Not(other), last <= 0))
+
+    yes, no, zero = z3.BoolVal(True, context), z3.BoolVal(False, context), z3.IntVal(0, context)
+    holds = lemma(last, other)
+    claims = {
+        "initiation": z3.Not(lemma(zero - 1, no)),
+        "IKE_SA_INIT": z3.And(holds, z3.Not(other), z3.Not(lemma(zero, other))),
+        "another request": z3.And(holds, last >= 0, z3.Not(lemma(last + 1, yes))),
+        "0 for IKE_SA_INIT only": z3.And(holds, last >= 0, last + 1 == 0),
+        "1 more than the last": z3.And(holds, other, last < 1),
+    }
+    for name, negated in claims.items():
+        solver = z3.Solver(ctx=context)
+        if solver.check(negated) != z3.unsat:
+            return f"{name} fails"
+    return ""
 
 
 def conjuncts(term: Term) -> tuple[Term, ...]:
