@@ -102,6 +102,19 @@ class Endpoint:
             raise LocalProtocolError(f"there is no session {number}")
         return self._keep(number, session, sa.step(session, command, now, self.environment))
 
+    def fetched(self, answer: sa.Fetched, now: float) -> tuple[Output, ...]:
+        """What a `Fetch` came to. Whatever it is, it only ever makes outputs; nobody may wait for it any longer."""
+        number = self._by_spi.get(answer.spi)
+        if number is None:
+            return ()
+        try:
+            outputs = self._keep(
+                number, self.sessions[number], sa.step(self.sessions[number], answer, now, self.environment)
+            )
+        except Dropped as dropped:
+            return (Audit(f"dropped: {dropped}"),)
+        return outputs + self._forget_stale(number, outputs, now)
+
     # Time
 
     def next_deadline(self) -> float | None:

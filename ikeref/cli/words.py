@@ -17,6 +17,7 @@ from ikeref.sa import (
     DeleteIke,
     Established,
     Failed,
+    Fetch,
     InitialContact,
     Install,
     Internal,
@@ -146,6 +147,8 @@ def effect(output: Output) -> str:
             return f"{'configured' if internal.ours else 'configures the peer'}: {configuration(internal)}"
         case Unconfigured(internal=internal):
             return f"{'no longer has' if internal.ours else 'takes back'} {configuration(internal)}"
+        case Fetch(url=url):
+            return f"looks up {url}"
         case InitialContact(peer=peer):
             return f"{identities.to_text(peer)} has no other IKE SA with us (INITIAL_CONTACT)"
         case Closed(spi_i=spi_i, reason=reason):

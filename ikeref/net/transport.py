@@ -11,6 +11,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol
 
@@ -19,9 +20,11 @@ from ikeref.esp.packet import HEADER_SIZE
 from ikeref.net.clock import Clock, monotonic
 from ikeref.net.dataplane import DataPlane, RecordingDataPlane
 from ikeref.net.disturb import Disturbance, Fate
+from ikeref.net.lookup import HttpLookup, Lookup
 from ikeref.net.sockets import Port, udp_port
 from ikeref.policy.config import Connection
-from ikeref.sa.outputs import Install, Output, Remove, Transmit
+from ikeref.sa.certification import Fetched
+from ikeref.sa.outputs import Fetch, Install, Output, Remove, Transmit
 from ikeref.sa.values import Address, Command, Path
 from ikeref.wire import NON_ESP_MARKER
 
@@ -40,6 +43,8 @@ class Engine(Protocol):
     def timer(self, now: float) -> tuple[Output, ...]: ...
 
     def next_deadline(self) -> float | None: ...
+
+    def fetched(self, answer: Fetched, now: float) -> tuple[Output, ...]: ...
 
 
 class Sent(NamedTuple):
@@ -85,12 +90,15 @@ class Node:
         observers: Iterable[Observer] = (),
         disturbance: Disturbance[Transmit] | None = None,
         clock: Clock = monotonic,
+        lookup: Lookup | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.data_plane: DataPlane = RecordingDataPlane() if data_plane is None else data_plane
         self._observers = list(observers)
         self._disturbance = disturbance
         self._clock = clock
+        self._lookup = lookup
+        """For certificates by hash and URL; made when first needed."""
         self._sockets: dict[Address, Port] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -135,6 +143,8 @@ class Node:
         for port in self._sockets.values():
             port.close()
         self._sockets.clear()
+        if self._lookup is not None:
+            self._lookup.close()
         for _, future in self._waiting:
             future.cancel()
         self._waiting.clear()
@@ -197,6 +207,8 @@ class Node:
                 self.data_plane.install(output)
             elif type(output) is Remove:
                 self.data_plane.remove(output)
+            elif type(output) is Fetch:
+                self._fetch(output)
             self._tell(output)
         self._arm()
         for entry in tuple(self._waiting):
@@ -209,6 +221,22 @@ class Node:
         port = self._sockets.get(path.local)
         if port is not None:
             port.send(packet, path.remote, ecn)
+
+    def _fetch(self, what: Fetch) -> None:
+        """Look a certificate up in a thread; what it comes to is processed in the event loop."""
+        loop = asyncio.get_running_loop()
+        if self._lookup is None:
+            self._lookup = HttpLookup()
+
+        def tell(answer: Fetched) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._fetched, answer)
+
+        self._lookup.fetch(what, tell)
+
+    def _fetched(self, answer: Fetched) -> None:
+        if not self._closed:
+            self._perform(self.endpoint.fetched(answer, self._clock()))
 
     def _transmit(self, transmit: Transmit) -> None:
         if self._disturbance is None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from cryptography import x509
 
 from ikeref.policy import config_eap, identities
-from ikeref.policy.config_keys import certificates, private_key, secret
-from ikeref.policy.credentials import EapOnly, EapPeer, OwnCredential, PeerCredential, PrivateKey, TrustAnchors
+from ikeref.policy.config_keys import public_key, secret
+from ikeref.policy.config_trust import own_key, trust_anchors
+from ikeref.policy.credentials import EapOnly, EapPeer, OwnCredential, PeerCredential, PrivateKey, RawKeys
 from ikeref.policy.identities import Identity
 from ikeref.policy.tables import Table
 from ikeref.registry import IdType
@@ -63,7 +64,7 @@ def credentials(table: Table, base: Path) -> tuple[OwnCredential, PeerCredential
         raise table.fail("remote_address", "is missing; who proves itself by EAP initiates, and must know to whom")
     identity = table.read("local_id", identities.parse)
     own = _own_credential(local, base, identity) if "local_auth" in table.values else EapOnly()
-    peer = _peer_credential(remote, base) if "remote_auth" in table.values else EapOnly()
+    peer = _peer_credential(remote, base, table.text("remote_id")) if "remote_auth" in table.values else EapOnly()
     local.finish()
     remote.finish()
     return own, peer
@@ -80,18 +81,38 @@ def _own_credential(table: Table, base: Path, local_id: Identity | None) -> OwnC
         return shared
     if key_file is None:
         raise table.fail("", "needs psk, or key with certificates, or eap")
-    return private_key(table, base)
+    return own_key(table, base)
 
 
-def _peer_credential(table: Table, base: Path) -> PeerCredential:
+def _peer_credential(table: Table, base: Path, remote_id: str | None) -> PeerCredential:
     if table.has("eap"):
         return config_eap.server(table, base)
     shared = table.read("psk", secret)
-    files = table.texts("authorities")
-    if shared is not None:
-        if files:
-            raise table.fail("psk", "stands beside authorities; one way to authenticate is needed")
+    ways = [key for key in ("authorities", "public_keys") if table.has(key)]
+    if shared is not None or len(ways) > 1:
+        if ways:
+            first = "psk" if shared is not None else ways[0]
+            raise table.fail(first, f"stands beside {ways[-1]}; one way to authenticate is needed")
+        assert shared is not None
         return shared
-    if not files:
-        raise table.fail("", "needs psk, or authorities (files with certificates), or eap")
-    return TrustAnchors(certificates(table, "authorities", files, base))
+    if not ways:
+        raise table.fail("", "needs psk, or authorities (files with certificates), or public_keys, or eap")
+    return _raw_keys(table, base, remote_id) if ways == ["public_keys"] else trust_anchors(table, base)
+
+
+def _raw_keys(table: Table, base: Path, remote_id: str | None) -> RawKeys:
+    """`public_keys`: files for whoever the connection is for, or a table of identities with a file for each."""
+    named = table.values["public_keys"]
+    if not isinstance(named, dict):
+        if remote_id == "any":
+            raise table.fail("public_keys", 'with remote_id = "any", must say whose each is: { "ID" = FILE }')
+        return RawKeys(tuple((None, public_key(table, "public_keys", base, f)) for f in table.texts("public_keys")))
+    inner = table.table("public_keys")
+    found: list[tuple[Identity | None, bytes]] = []
+    for name in named:
+        try:
+            owner = identities.parse(name)
+        except ValueError as error:
+            raise inner.fail(name, str(error)) from None
+        found += [(owner, public_key(inner, name, base, file)) for file in inner.texts(name)]
+    return RawKeys(tuple(found))

@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cryptography import x509
 
 from ikeref.policy.credentials import PrivateKey, Secret
-from ikeref.policy.keyfiles import read_certificates, read_key
+from ikeref.policy.keyfiles import read_certificates, read_key, read_public_key
 from ikeref.policy.tables import Table
 
 
@@ -27,6 +27,22 @@ def certificates(table: Table, key: str, files: Iterable[str], base: Path) -> tu
     """DER of all certificates in those files."""
     try:
         return tuple(der for name in files for der in read_certificates(base / name))
+    except ValueError as error:
+        raise table.fail(key, str(error)) from None
+
+
+def public_key(table: Table, key: str, base: Path, file: str) -> bytes:
+    """The SubjectPublicKeyInfo in a file (RFC 7670)."""
+    try:
+        return read_public_key(base / file)
+    except ValueError as error:
+        raise table.fail(key, str(error)) from None
+
+
+def statements(table: Table, key: str, base: Path, reader: Callable[[Path], bytes]) -> tuple[bytes, ...]:
+    """DER of all CRLs, or OCSP responses, in the files that a key names."""
+    try:
+        return tuple(reader(base / name) for name in table.texts(key))
     except ValueError as error:
         raise table.fail(key, str(error)) from None
 

@@ -1,16 +1,19 @@
 """What an end authenticates itself with, and what it accepts from its peer (Sections 2.15 and 3.8).
 
-Of IKE itself: `Secret` (shared key, both directions), `PrivateKey` (to sign with) and `TrustAnchors` (to verify with).
+Of IKE itself: `Secret` (shared key, both directions), `PrivateKey` (to sign with), `TrustAnchors` and `RawKeys` (to
+verify with).
 By EAP: `EapPeer` for an initiator, `EapServer` for a responder, and `EapOnly` where nothing else is wanted. None of
 them shows its contents in a repr.
 """
 
 import hmac
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cryptography import x509
 
 from ikeref.crypto.auth import PrivateKey as SigningKey
+from ikeref.policy import identities
 from ikeref.policy.identities import Identity
 from ikeref.registry import EapType
 
@@ -41,10 +44,26 @@ class PrivateKey:
 
     key: SigningKey = field(repr=False)
     chain: tuple[bytes, ...] = ()
-    """DER certificates: first the one of this key, then intermediate authorities. The trust anchor needs no sending."""
+    """DER certificates: first the one of this key, then intermediate authorities. The trust anchor needs no sending.
+    Empty: a raw public key (RFC 7670)."""
+    urls: tuple[str, ...] = ()
+    """Where a peer that looks up certificates finds those of the chain, one after the other (Section 3.6)."""
+    bundle_url: str = ""
+    """Where it finds all of the chain, and the CRLs, as one bundle."""
+    crls: tuple[bytes, ...] = ()
+    """CRLs in DER that are sent along."""
+    responses: tuple[bytes, ...] = ()
+    """OCSP responses in DER, for a peer that asks for them (RFC 4806)."""
+    others: tuple["PrivateKey", ...] = ()
+    """Further keys, for peers whose CERTREQ wants other authorities than this one's (Section 3.7)."""
 
     def __repr__(self) -> str:
         return f"PrivateKey({type(self.key).__name__.removesuffix('PrivateKey')}, {len(self.chain)} certificates)"
+
+
+Strictness = Literal["off", "if-available", "require"]
+"""What becomes of a certificate of unknown status: nobody asks; it is accepted; it is refused. A revoked one is refused
+but where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,17 @@ class TrustAnchors:
 
     certificates: tuple[bytes, ...]
     """DER certificates of the authorities."""
+    revocation: Strictness = "off"
+    crls: tuple[bytes, ...] = ()
+    """CRLs in DER, beside those that a peer sends."""
+    ocsp: bool = False
+    """Ask the peer for OCSP responses (RFC 4806)."""
+    responders: tuple[bytes, ...] = ()
+    """DER certificates of OCSP responders that are believed for every authority."""
+    lookup_hosts: tuple[str, ...] = ()
+    """`host` or `host:port`, in lower case, from which certificates are fetched by hash and URL; none: never."""
+    wildcards: bool = False
+    """Whether `*.example.org` in a certificate stands for any host of that domain."""
 
     def parsed(self) -> tuple[x509.Certificate, ...]:
         """The anchors as objects of the cryptography package; ValueError when one is no certificate."""
@@ -60,6 +90,18 @@ class TrustAnchors:
 
     def __repr__(self) -> str:
         return f"TrustAnchors({len(self.certificates)} certificates)"
+
+
+@dataclass(frozen=True, slots=True)
+class RawKeys:
+    """Public keys of peers, known beforehand (RFC 7670)."""
+
+    keys: tuple[tuple[Identity | None, bytes], ...]
+    """Whose, and its SubjectPublicKeyInfo in DER. None: of whoever the connection is for."""
+
+    def of(self, identity: Identity) -> tuple[bytes, ...]:
+        """The keys by which that identity may be proved."""
+        return tuple(key for owner, key in self.keys if owner is None or identities.matches(owner, identity))
 
 
 SAFE_EAP = (EapType.TLS,)
@@ -114,5 +156,5 @@ class EapOnly:
 OwnCredential = Secret | PrivateKey | EapPeer | EapOnly
 """What this end authenticates itself with."""
 
-PeerCredential = Secret | TrustAnchors | EapServer | EapOnly
+PeerCredential = Secret | TrustAnchors | RawKeys | EapServer | EapOnly
 """What the peer must prove possession of."""

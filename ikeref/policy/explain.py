@@ -1,4 +1,4 @@
-"""Why not? What a person at our end is told of a refusal (Sections 2.7, 2.9); none of it ever goes on the wire.
+"""Why not? What a person at our end is told of a refusal (Sections 2.7, 2.9, 3.6); none of it ever goes on the wire.
 
 Made only once something was refused, and of bounded length whatever a peer offers.
 """
@@ -6,10 +6,21 @@ Made only once something was refused, and of bounded length whatever a peer offe
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from cryptography.x509 import (
+    Certificate,
+    DuplicateExtension,
+    ExtensionNotFound,
+    InvalidVersion,
+    SubjectAlternativeName,
+    UnsupportedGeneralNameType,
+    load_der_x509_certificate,
+)
+
 from ikeref import registry
-from ikeref.policy import selectors
+from ikeref.crypto.crls import Status
+from ikeref.policy import identities, selectors
 from ikeref.policy.choice import kinds_of, same
-from ikeref.registry import ProtocolId, TransformType
+from ikeref.registry import IdType, ProtocolId, TransformType
 from ikeref.wire import Proposal, TrafficSelector, Transform
 
 _MOST: Final = 8
@@ -161,3 +172,51 @@ def texts(found: Selectors) -> str:
 def offer(proposals: tuple[Proposal, ...]) -> str:
     """Our side of what a peer refused; its own it does not tell."""
     return "\n".join(f"we offered: {proposal_text(each)}" for each in proposals[:_MOST])
+
+
+# --- Certificates ----------------------------------------------------------------------------------------------------
+
+
+def path(found: tuple[Certificate, ...], statuses: Iterable[Status], refused: Iterable[Status]) -> str:
+    """A path from the peer's certificate to the anchor, and what is known of each but that."""
+    of, bad = {each.certificate: each for each in statuses}, [each.certificate for each in refused]
+    lines = []
+    for certificate in found:
+        status = of.get(certificate)
+        said = f"{status.verdict}, {status.why}" if status is not None else "trusted here"
+        fault = "  <- refused" if certificate in bad else ""
+        lines.append(f"{subject(certificate)}: {said}{fault}")
+    return "\n".join(lines)
+
+
+def certificates_shown(shown: Iterable[bytes], anchors: Iterable[Certificate], faults: Iterable[str]) -> str:
+    """Who issued what the peer showed, and whom we trust, where the one does not lead to the other."""
+    lines = [f"shown: {_line(der)}" for der in list(shown)[:_MOST]]
+    lines += [f"trusted here: {subject(each)}" for each in list(anchors)[:_MOST]]
+    return "\n".join([*lines, *list(faults)[:_MOST]])
+
+
+def _line(der: bytes) -> str:
+    try:
+        certificate = load_der_x509_certificate(der)
+        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        issuer = identities.Identity(IdType.DER_ASN1_DN, certificate.issuer.public_bytes())
+        return f"{subject(certificate)}, issued by {issuer}, valid {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    except (ValueError, InvalidVersion):
+        return f"{len(der)} octets that are no certificate"
+
+
+def names_borne(wanted: identities.Identity, certificate: Certificate) -> str:
+    """What the peer claims to be, and the names in its certificate."""
+    try:
+        held = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+        names = [str(each.value) for each in held][:_MOST]
+    except (ValueError, ExtensionNotFound, DuplicateExtension, UnsupportedGeneralNameType):
+        names = []
+    listed = ", ".join(repr(each)[1:-1] for each in names) or "none"
+    return f"claimed: {wanted}\nthe certificate is of {subject(certificate)}, with alternative names: {listed}"
+
+
+def subject(certificate: Certificate) -> str:
+    """Whom a certificate is of."""
+    return str(identities.Identity(IdType.DER_ASN1_DN, certificate.subject.public_bytes()))

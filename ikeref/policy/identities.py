@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from ikeref import registry
+from ikeref.crypto.names import decode_dn, fold_mailbox, same_dn
 from ikeref.registry import IdType
 
 
@@ -122,23 +123,8 @@ def matches(expected: Identity | None, got: Identity) -> bool:
     if expected.id_type == IdType.FQDN:
         return expected.data.lower() == got.data.lower()
     if expected.id_type == IdType.RFC822_ADDR:
-        mailbox, _, domain = expected.data.rpartition(b"@")
-        got_mailbox, _, got_domain = got.data.rpartition(b"@")
-        return mailbox == got_mailbox and domain.lower() == got_domain.lower()
-    if expected.id_type == IdType.DER_ASN1_DN:
-        try:
-            return _comparable(decode_dn(expected.data)) == _comparable(decode_dn(got.data))
-        except ValueError:
-            return False
-    return False
-
-
-class RelativeName(NamedTuple):
-    """One attribute of a distinguished name; `first` where it opens a new relative distinguished name."""
-
-    oid: str
-    value: str
-    first: bool
+        return fold_mailbox(expected.data) == fold_mailbox(got.data)
+    return expected.id_type == IdType.DER_ASN1_DN and same_dn(expected.data, got.data)
 
 
 def encode_dn(text: str) -> bytes:
@@ -170,68 +156,6 @@ def dn_to_text(der: bytes) -> str:
         f"{_NAME_OF.get(oid, oid)}=" + value.replace("\\", "\\\\").replace(",", "\\,")
         for oid, value, _ in decode_dn(der)
     )
-
-
-def decode_dn(der: bytes) -> tuple[RelativeName, ...]:
-    """Attributes of a DER distinguished name, in order (X.501: a SEQUENCE of SETs of SEQUENCEs).
-
-    Raises ValueError where the octets are no such structure.
-    """
-    names = []
-    content, rest = _element(der, 0x30)
-    if rest:
-        raise ValueError("octets follow the distinguished name")
-    while content:
-        relative, content = _element(content, 0x31)
-        first = True
-        while relative:
-            attribute, relative = _element(relative, 0x30)
-            oid, value = _element(attribute, 0x06)
-            if not value or value[0] not in _STRINGS:
-                raise ValueError("an attribute of the distinguished name is no string")
-            octets, rest = _element(value, value[0])
-            if rest:
-                raise ValueError("octets follow an attribute of the distinguished name")
-            names.append(RelativeName(_dotted(oid), octets.decode(_STRINGS[value[0]]), first))
-            first = False
-    return tuple(names)
-
-
-_STRINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
-"""DER tags of UTF8String, PrintableString, TeletexString, IA5String, UniversalString and BMPString."""
-
-
-def _element(octets: bytes, tag: int) -> tuple[bytes, bytes]:
-    """Content of the DER element at the front, and what follows it."""
-    if len(octets) < 2 or octets[0] != tag:
-        raise ValueError("the octets are no DER distinguished name")
-    length, start = octets[1], 2
-    if length >= 0x80:
-        start = 2 + (length & 0x7F)
-        length = int.from_bytes(octets[2:start], "big")
-        if start > 6 or start > len(octets) or length < 0x80:
-            raise ValueError("a length in the distinguished name is not DER")
-    end = start + length
-    if end > len(octets):
-        raise ValueError("the distinguished name ends early")
-    return octets[start:end], octets[end:]
-
-
-def _dotted(oid: bytes) -> str:
-    if not oid or oid[-1] & 0x80:
-        raise ValueError("an object identifier in the distinguished name ends early")
-    numbers, value = [], 0
-    for octet in oid:
-        value = value << 7 | octet & 0x7F
-        if not octet & 0x80:
-            numbers.append(value)
-            value = 0
-    root = min(numbers[0] // 40, 2)
-    return ".".join(str(number) for number in (root, numbers[0] - 40 * root, *numbers[1:]))
-
-
-def _comparable(names: tuple[RelativeName, ...]) -> tuple[tuple[str, str, bool], ...]:
-    return tuple((oid, " ".join(value.split()).casefold(), first) for oid, value, first in names)
 
 
 def _split(text: str) -> list[str]:

@@ -5,6 +5,7 @@
 """
 
 from ikeref.policy.attributes import Internal
+from ikeref.sa.certification import Fetched
 from ikeref.sa.environment import Environment
 from ikeref.sa.initial import initiate, replay, respond
 from ikeref.sa.options import Ipcomp, Options
@@ -14,6 +15,7 @@ from ikeref.sa.outputs import (
     Configured,
     Established,
     Failed,
+    Fetch,
     InitialContact,
     Install,
     NewKeys,
@@ -62,6 +64,8 @@ __all__ = [
     "Environment",
     "Established",
     "Failed",
+    "Fetch",
+    "Fetched",
     "IkeSa",
     "InitialContact",
     "Input",

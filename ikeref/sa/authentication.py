@@ -2,19 +2,20 @@
 
 from typing import Any, NamedTuple
 
-from ikeref.crypto import auth, certificates
+from ikeref.crypto import auth
+from ikeref.crypto.auth import PublicKey
 from ikeref.errors import AuthenticationFailed, InvalidSyntax, LocalProtocolError, RemoteProtocolError
-from ikeref.policy import identities
+from ikeref.policy import identities, trust
 from ikeref.policy.connections import ChildConfig, Connection
-from ikeref.policy.credentials import EapServer, PrivateKey, Secret, TrustAnchors
+from ikeref.policy.credentials import EapServer, PrivateKey, RawKeys, Secret, TrustAnchors
 from ikeref.policy.identities import Identity
-from ikeref.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, name
-from ikeref.sa import child
+from ikeref.registry import AuthMethod, ExchangeType, NotifyType, name
+from ikeref.sa import certification, child
 from ikeref.sa.compose import first_error, maybe, notification, one, window_size
 from ikeref.sa.outputs import Established, InitialContact
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report
-from ikeref.wire import AUTH, CERT, CERTREQ, SA, IDi, IDr, Message, N, Payload, encode_id
+from ikeref.wire import AUTH, SA, IDi, IDr, Message, N, Payload, encode_id
 
 
 class Reply(NamedTuple):
@@ -48,8 +49,8 @@ def peer_octets(turn: Turn, ike: IkeSa, handshake: Handshake, id_body: bytes) ->
     return auth.signed_octets(crypto, prf, handshake.init_request, handshake.nr, ike.keys.sk_pi, id_body)
 
 
-def prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
-    """CERT payloads where there are any, and AUTH (Sections 2.15, 3.6, 3.8).
+def prove(turn: Turn, ike: IkeSa, handshake: Handshake, request: tuple[Payload, ...] = ()) -> tuple[Payload, ...]:
+    """CERT payloads where there are any, and AUTH (Sections 2.15, 3.6, 3.8); `request`: what a responder answers.
 
     Raises AuthenticationFailed where our key can make no signature that the peer verifies.
     """
@@ -62,12 +63,13 @@ def prove(turn: Turn, ike: IkeSa, handshake: Handshake) -> tuple[Payload, ...]:
         return (AUTH(AuthMethod.SHARED_KEY, data),)
     if not isinstance(credential, PrivateKey):
         raise AuthenticationFailed("this end has nothing but EAP to prove itself with", section="2.16")
+    asked = certification.asked(request) if request else handshake.asked
+    credential = certification.choose(turn.connection, credential, asked, turn.env.calendar())
     try:
         method, data = auth.sign(credential.key, octets, handshake.hashes)
     except LocalProtocolError as error:
         raise AuthenticationFailed(error.reason, section=error.section) from error
-    chain = tuple(CERT(CertEncoding.X509_SIGNATURE, der) for der in credential.chain)
-    return (*chain, AUTH(method, data))
+    return (*certification.show(credential, asked), AUTH(method, data))
 
 
 def verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, payloads: tuple[Payload, ...]) -> None:
@@ -82,25 +84,35 @@ def verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, pay
                 f"a shared key is expected, not {name(AuthMethod, proof.method)}", section="2.15"
             )
         auth.verify_shared_key(turn.env.crypto, ike.suite.prf, credential.octets, octets, proof.data)
-        return
-    if not isinstance(credential, TrustAnchors):
+        return None
+    if not isinstance(credential, TrustAnchors | RawKeys):
         way = "EAP" if isinstance(credential, EapServer) else "EAP alone, and asks for other trust"
         raise AuthenticationFailed(f"the peer is to prove itself by {way}", section="2.16", field="AUTH")
-    chain = tuple(p.data for p in payloads if type(p) is CERT and p.encoding == CertEncoding.X509_SIGNATURE)
-    if not chain:
-        raise AuthenticationFailed("the peer sent no X.509 certificate", section="3.6", field="CERT")
     identity = Identity(payload.id_type, payload.data)
-    public_key = certificates.validate(chain, credential.parsed(), turn.env.calendar(), identity)
     # We announced our hash algorithms; once both ends have, only method 14 is right (RFC 7427 section 3).
-    auth.verify(public_key, proof.method, proof.data, octets, auth.HASHES if handshake.hashes else frozenset())
+    hashes = auth.HASHES if handshake.hashes else frozenset()
+    keys = _public_keys(turn, handshake, credential, identity, payloads)
+    for index, public_key in enumerate(keys):
+        try:
+            return auth.verify(public_key, proof.method, proof.data, octets, hashes)
+        except AuthenticationFailed:
+            if index == len(keys) - 1:
+                raise
+    return None
 
 
-def certificate_requests(connection: Connection) -> tuple[CERTREQ, ...]:
-    """CERTREQ with the authorities that we believe, where the peer is to sign (Section 3.7)."""
-    if not isinstance(connection.remote_auth, TrustAnchors) or not connection.remote_auth.certificates:
-        return ()
-    hashes = b"".join(certificates.authority_hash(anchor) for anchor in connection.remote_auth.parsed())
-    return (CERTREQ(CertEncoding.X509_SIGNATURE, hashes),)
+def _public_keys(
+    turn: Turn,
+    handshake: Handshake,
+    credential: TrustAnchors | RawKeys,
+    identity: Identity,
+    payloads: tuple[Payload, ...],
+) -> tuple[PublicKey, ...]:
+    """The one that the peer shows, or those that we know of it (Section 3.6, RFC 7670)."""
+    if isinstance(credential, RawKeys):
+        return trust.raw_public_keys(credential, certification.shown(payloads), identity)
+    shown = certification.shown(payloads, handshake.fetched, credential.lookup_hosts)
+    return (trust.public_key(credential, shown, identity, turn.env.calendar()),)
 
 
 def _initial_contact(turn: Turn, peer: Identity | None) -> tuple[Payload, ...]:
@@ -146,7 +158,7 @@ def ask(turn: Turn, ike: IkeSa, proof: tuple[Payload, ...], notifications: tuple
         IDi(local.id_type, local.data),
         *proof[:-1],
         *_initial_contact(turn, remote),
-        *certificate_requests(connection),
+        *certification.requests((connection,)),
         *((IDr(remote.id_type, remote.data),) if remote is not None else ()),
         *proof[-1:],
         *notifications,
@@ -259,7 +271,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> Reply:
         # Check
         identity = Identity(claimed.id_type, claimed.data)
         _verify_any(turn, ike, handshake, claimed, wanted, payloads)
-        proof = prove(turn, ike, handshake)
+        proof = prove(turn, ike, handshake, payloads)
     except RemoteProtocolError as failure:
         turn.audit(f"authentication of the initiator failed: {failure}")
         return Reply((N(failure.notify, failure.data),), close=f"authentication failed: {failure.reason}")

@@ -5,9 +5,9 @@ from ikeref.crypto import IkeKeys, Suite, auth, schedule
 from ikeref.errors import Dropped, InvalidKePayload, InvalidSyntax, NoProposalChosen, RemoteProtocolError
 from ikeref.policy import choice, explain
 from ikeref.policy.connections import Connection
-from ikeref.policy.credentials import EapPeer, PrivateKey, TrustAnchors
+from ikeref.policy.credentials import EapPeer, PrivateKey, RawKeys, TrustAnchors
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import authentication, fragmentation, nat, rounds
+from ikeref.sa import authentication, certification, fragmentation, nat, rounds
 from ikeref.sa.compose import first_error, notification, one
 from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Received, Step
@@ -66,7 +66,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
         Nonce(handshake.ni),
         *nat.notifications(ike.spi_i, NO_SPI, ike.path, pretend=turn.connection.force_encapsulation),
         *fragmentation.offered(env.settings),
-        *((_ANNOUNCED,) if isinstance(turn.connection.remote_auth, TrustAnchors) else ()),
+        *((_ANNOUNCED,) if isinstance(turn.connection.remote_auth, TrustAnchors | RawKeys) else ()),
     )
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)
@@ -150,6 +150,8 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
         private=None,
         childless=notification(payloads, NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None,
     )
+    if isinstance(turn.connection.local_auth, PrivateKey):
+        handshake = handshake._replace(asked=certification.asked(payloads))
     keys = _keys(turn, suite, handshake, message.spi_i, message.spi_r, g_ir)
     local, remote = nat.detect(payloads, message.spi_i, message.spi_r, path)
     moves = (local or remote or turn.connection.force_encapsulation) and not ike.path.encapsulated
@@ -233,7 +235,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
         Nonce(nr),
         *nat.notifications(spi_i, spi_r, path, pretend=connection.force_encapsulation),
         *(fragmentation.offered(env.settings) if fragments else ()),
-        *((_ANNOUNCED, *authentication.certificate_requests(connection)) if certifying else ()),
+        *((_ANNOUNCED, *certification.requests(env.candidates(path))) if certifying else ()),
         *((N(NotifyType.CHILDLESS_IKEV2_SUPPORTED),) if connection.childless else ()),
     )
     message = Message(spi_i, spi_r, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, reply)
@@ -274,7 +276,8 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
 
 def _certifies(connection: Connection) -> bool:
     """Whether signatures may pass, theirs or ours: then both ends have to announce hashes (RFC 7427 section 3)."""
-    return isinstance(connection.remote_auth, TrustAnchors) or isinstance(connection.local_auth, PrivateKey)
+    verifies = isinstance(connection.remote_auth, TrustAnchors | RawKeys)
+    return verifies or isinstance(connection.local_auth, PrivateKey)
 
 
 def _choose(offer: SA, env: Environment, path: Path) -> tuple[Connection, Proposal]:

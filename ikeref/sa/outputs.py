@@ -81,6 +81,19 @@ class Unconfigured(NamedTuple):
     internal: Internal
 
 
+class Fetch(NamedTuple):
+    """Fetch a certificate or a bundle by HTTP, and answer by the input `Fetched`, also where it fails (Section 3.6).
+
+    The peer that asks for it is not authenticated: no redirects, nothing larger, and in a bounded time.
+    """
+
+    spi: bytes
+    """Our SPI of the IKE SA that waits; for the answer."""
+    url: str
+    """Of scheme http, and of a host that policy names."""
+    limit_octets: int
+
+
 class InitialContact(NamedTuple):
     """The peer, authenticated, says that it has no other IKE SA with us: what is left here is stale (7296-2.4-04)."""
 
@@ -121,6 +134,7 @@ Output = (
     | Configured
     | Unconfigured
     | InitialContact
+    | Fetch
     | Closed
     | Failed
     | Audit

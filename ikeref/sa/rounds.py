@@ -238,7 +238,7 @@ def _respond_first(turn: Turn, ike: IkeSa, handshake: Handshake, payloads: tuple
     only = asked and credential.only
     if not only and isinstance(turn.connection.local_auth, EapOnly):
         raise AuthenticationFailed("we have nothing but EAP to prove ourselves with", section="RFC 5998 3")
-    proof = () if only else authentication.prove(turn, ike, handshake)
+    proof = () if only else authentication.prove(turn, ike, handshake, payloads)
     # Derive
     local = turn.connection.local_id
     methods = tuple([method for method in credential.methods if method in SAFE_EAP or not only])

@@ -10,8 +10,20 @@ from ikeref import wire
 from ikeref.crypto import envelope
 from ikeref.errors import Dropped, InvalidSyntax, LocalProtocolError, RemoteProtocolError
 from ikeref.registry import ExchangeType, NotifyType, ProtocolId, name
-from ikeref.sa import authentication, child, fragmentation, informational, initial, rekey, rounds, timers, window
+from ikeref.sa import (
+    authentication,
+    child,
+    fragmentation,
+    informational,
+    initial,
+    lookups,
+    rekey,
+    rounds,
+    timers,
+    window,
+)
 from ikeref.sa.authentication import Reply
+from ikeref.sa.certification import Fetched
 from ikeref.sa.compose import notification
 from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Failed, Received, Step
@@ -53,7 +65,7 @@ class Tick(NamedTuple):
     """Time has passed; see `timers.deadline`."""
 
 
-Input = Datagram | Command | Tick
+Input = Datagram | Command | Tick | Fetched
 
 
 def step(session: Session, what: Input, now: float, env: Environment) -> Step:
@@ -67,6 +79,8 @@ def step(session: Session, what: Input, now: float, env: Environment) -> Step:
             _receive(turn, what)
         case Tick():
             timers.tick(turn)
+        case Fetched():
+            _go_on(turn, what)
         case _:
             _command(turn, what)
     _pump(turn)
@@ -162,17 +176,35 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
         answer = ike.answers[ike.answered.index(header.message_id)]
         turn.replay(message, answer, what.path)
         return
-    # State
     ike = turn.ike(ike.spi) or ike
-    turn.outputs.append(Received(message, what.path))
-    if what.path != ike.path and _follows(ike):
-        ike = turn.put(ike._replace(path=what.path))
+    if ike.handshake is not None and broken is None and lookups.waits(turn, ike, message, what.path):
+        return
+    _process_request(turn, ike, message, what.path, broken)
+
+
+def _go_on(turn: Turn, what: Fetched) -> None:
+    """Process a message that waited for lookups, if it need not wait any longer (Section 3.6)."""
+    done = lookups.arrived(turn, what)
+    if done is None:
+        return
+    ike, held = done
+    if held.message.is_response:
+        _process_response(turn, ike, held.message, held.path, "")
+    else:
+        _process_request(turn, ike, held.message, held.path, None)
+
+
+def _process_request(turn: Turn, ike: IkeSa, message: Message, path: Path, broken: RemoteProtocolError | None) -> None:
+    # State
+    turn.outputs.append(Received(message, path))
+    if path != ike.path and _follows(ike):
+        ike = turn.put(ike._replace(path=path))
     reply = _answer(turn, ike, message, broken)
     _heed_window(turn, ike.spi, message)
     # Reply
     after = turn.ike(ike.spi)
     assert after is not None
-    after = turn.respond(after, message, reply.payloads, what.path)
+    after = turn.respond(after, message, reply.payloads, path)
     if reply.close:
         turn.close(after, reply.close, linger=True)
 
@@ -237,9 +269,17 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
         message = Message(
             header.spi_i, header.spi_r, header.exchange_type, header.flags, header.message_id, (), header.version
         )
-    # State
-    turn.outputs.append(Received(message, what.path))
     ike = turn.ike(ike.spi) or ike
+    if ike.handshake is not None and not broken and lookups.waits(turn, ike, message, what.path):
+        return
+    _process_response(turn, ike, message, what.path, broken)
+
+
+def _process_response(turn: Turn, ike: IkeSa, message: Message, path: Path, broken: str) -> None:
+    place = window.answered_by(message.message_id, ike.waiting)
+    exchange = ike.outstanding[place]
+    # State
+    turn.outputs.append(Received(message, path))
     others = ike.outstanding[:place] + ike.outstanding[place + 1 :]
     ike = turn.put(ike._replace(outstanding=others, heard=turn.now))
     if broken:

@@ -12,6 +12,7 @@ from ikeref.crypto.envelope import Fragment
 from ikeref.policy.attributes import Internal
 from ikeref.policy.connections import ChildConfig, Connection
 from ikeref.policy.identities import Identity
+from ikeref.sa.certification import NOTHING_ASKED, Asked, Fetched
 from ikeref.sa.conversation import Conversation
 from ikeref.sa.options import NO_OPTIONS, Options
 from ikeref.wire import CfgAttr, Message, Proposal, TrafficSelector
@@ -283,6 +284,14 @@ class Partial(NamedTuple):
     parts: tuple[Fragment, ...]
 
 
+class Held(NamedTuple):
+    """A message that waits until certificates are fetched by hash and URL (Section 3.6)."""
+
+    message: Message
+    path: Path
+    urls: tuple[str, ...]
+
+
 class Handshake(NamedTuple):
     """What an IKE SA needs until both ends are authenticated, and no longer (Sections 2.6, 2.7, 2.15)."""
 
@@ -308,6 +317,11 @@ class Handshake(NamedTuple):
     """Initiator: source and destination of the packet that asked for the first Child SA (Section 2.9)."""
     eap: Conversation | None = None
     """How far authentication by EAP has come; None without it (Section 2.16)."""
+    asked: Asked = NOTHING_ASKED
+    """Which certificates of ours the peer would like to see (Section 3.7)."""
+    held: Held | None = None
+    fetched: tuple[Fetched, ...] = ()
+    """What lookups came to, also those that failed (Section 3.6)."""
 
 
 class IkeSa(NamedTuple):

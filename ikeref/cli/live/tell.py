@@ -18,6 +18,7 @@ from ikeref.sa import (
     Configured,
     Established,
     Failed,
+    Fetch,
     IkeSa,
     InitialContact,
     Install,
@@ -98,7 +99,7 @@ class Teller:
                 return Text(words.effect(event), style="green" if isinstance(event, Established) else "magenta")
             case Failed():
                 return Text(words.effect(event), style="bold red")
-            case Replayed() | InitialContact() | Audit() | Transmit():
+            case Replayed() | InitialContact() | Fetch() | Audit() | Transmit():
                 return Text(words.effect(event), style="bright_black")
 
     # Status
@@ -200,6 +201,8 @@ def _values(event: Event) -> dict[str, Any] | None:
             kind = "configured" if isinstance(event, Configured) else "unconfigured"
             told = [attributes.to_text(each) for each in internal.attributes]
             return {"event": kind, "ours": internal.ours, "attributes": told}
+        case Fetch(url=url):
+            return {"event": "lookup", "url": url}
         case InitialContact(peer=peer):
             return {"event": "initial contact", "peer": identities.to_text(peer)}
         case Closed(spi_i=spi_i, spi_r=spi_r, reason=reason):

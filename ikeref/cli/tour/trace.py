@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ikeref.endpoint import Endpoint
 from ikeref.net.disturb import Fate
 from ikeref.policy.connections import Connection
-from ikeref.sa import Command, Output, Path, Session, Transmit
+from ikeref.sa import Command, Fetched, Output, Path, Session, Transmit
 from ikeref.wire import Message
 
 
@@ -173,6 +173,9 @@ class Recorder:
 
     def next_deadline(self) -> float | None:
         return self._endpoint.next_deadline() if self._endpoint is not None else None
+
+    def fetched(self, answer: Fetched, now: float) -> tuple[Output, ...]:
+        return self.endpoint.fetched(answer, now)
 
     def _note(self, cause: Cause, before: dict[int, Session], outputs: tuple[Output, ...]) -> tuple[Output, ...]:
         log, after = self._log, dict(self.endpoint.sessions)

@@ -14,6 +14,7 @@ from ikeref.net.clock import ManualClock, monotonic
 from ikeref.net.disturb import Profile
 from ikeref.net.transport import Arrived, Bind, Event, Node, Sent, binds_for, source_address
 from ikeref.policy.config import Connection, Settings
+from ikeref.sa.certification import Fetched
 from ikeref.sa.outputs import Audit, Closed, Established, Install, Output, Transmit
 from ikeref.sa.values import Command, CreateChild, DeleteIke, Path, RekeyChild, RekeyIke
 
@@ -43,6 +44,9 @@ class Echo:  # its methods have the names and arguments of `Engine`, which they 
 
     def next_deadline(self) -> float | None:
         return self.deadline
+
+    def fetched(self, _answer: Fetched, _now: float) -> tuple[Output, ...]:
+        return ()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
