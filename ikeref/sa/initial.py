@@ -66,7 +66,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
         Nonce(handshake.ni),
         *nat.notifications(ike.spi_i, NO_SPI, ike.path, pretend=turn.connection.force_encapsulation),
         *fragmentation.offered(env.settings),
-        *((_ANNOUNCED,) if isinstance(turn.connection.remote_auth, TrustAnchors | RawKeys) else ()),
+        *((_ANNOUNCED,) if _certifies(turn.connection) else ()),
     )
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)

@@ -47,8 +47,8 @@ INIT: tuple[Mutant, ...] = (
         edit("sa.initial", "        *cookie,\n        SA(", "        SA("),
         edit(
             "sa.initial",
-            "if isinstance(turn.connection.remote_auth, TrustAnchors) else ()),\n    )\n",
-            "if isinstance(turn.connection.remote_auth, TrustAnchors) else ()),\n        *cookie,\n    )\n",
+            "if _certifies(turn.connection) else ()),\n    )\n",
+            "if _certifies(turn.connection) else ()),\n        *cookie,\n    )\n",
         ),
         origin="7296-2.6-12",
     ),
