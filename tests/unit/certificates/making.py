@@ -150,12 +150,20 @@ def response(
             revocation_time=at if revoked else None,
             revocation_reason=None,
         )
-        .responder_id(ocsp.OCSPResponderEncoding.HASH, responder.certificate)
+        .responder_id(*_responder_id(responder, options.get("key")))
     )
     if by is not None and not options.get("silent"):
         builder = builder.certificates([by.certificate])
     key = options.get("key", responder.key)
     return builder.sign(key, _hash(key)).public_bytes(Encoding.DER)
+
+
+def _responder_id(responder: Made, forger: Key | None) -> tuple[ocsp.OCSPResponderEncoding, x509.Certificate]:
+    """By the hash of its key; a forger takes its name."""
+    if forger is None:
+        return ocsp.OCSPResponderEncoding.HASH, responder.certificate
+    (common,) = responder.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return ocsp.OCSPResponderEncoding.NAME, certificate(str(common.value), key=forger).certificate
 
 
 OCSP_SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
