@@ -219,6 +219,8 @@ def _padding(algorithm: Algorithm) -> padding.AsymmetricPadding:
 def _require_size(key: RSAPublicKey) -> None:
     if key.key_size < MIN_RSA_BITS:
         raise _failed(f"an RSA key of {key.key_size} bits is too short", "RFC 8247 3.1.1")
+    if not key.public_numbers().n & 1:  # The package refuses exponents of 1, and even ones, but not this.
+        raise _failed("an RSA key with an even modulus", "RFC 8247 3.1.1")
 
 
 def _failed(reason: str, section: str) -> AuthenticationFailed:

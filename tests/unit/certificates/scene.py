@@ -5,7 +5,7 @@ from dataclasses import replace
 from ikeref_properties.network import ENDS, A, B, Pair, connection
 
 from ikeref import sa
-from ikeref.policy.connections import Connection, Settings
+from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import PrivateKey, TrustAnchors
 from ikeref.registry import ExchangeType
 from ikeref.wire import CERT, CERTREQ, Message
@@ -37,9 +37,9 @@ def connections(**changes: object) -> dict[str, Connection]:
     return made
 
 
-def run(settings: Settings | None = None, **changes: object) -> Pair:
+def run(**changes: object) -> Pair:
     """A initiates, nothing is lost."""
-    ends = Pair(5, connections=connections(**changes), settings=settings)
+    ends = Pair(5, connections=connections(**changes))
     ends.initiate(A)
     ends.deliver_all()
     return ends

@@ -10,8 +10,9 @@ from types import MappingProxyType
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from ikeref_properties.network import ENDS, A, B, Flight, Pair
+from ikeref_properties.network import ENDS, A, B, Flight, Pair, connection
 
+from ikeref.crypto.certificates import authority_hash
 from ikeref.crypto.paths import MAX_CERTIFICATES
 from ikeref.policy import identities
 from ikeref.registry import CertEncoding, ExchangeType, NotifyType
@@ -124,7 +125,7 @@ def test_s3_7_certreq_is_the_hashes_of_the_anchors_keys_side_by_side() -> None:
 def test_s3_7_the_hash_is_of_the_octets_in_the_certificate() -> None:
     """7296-3.7-04: of a certificate as it stands, also where its key would be encoded otherwise today."""
     for version in (ROOT, LEAVES[A]):
-        assert certification.certificates.authority_hash(version.certificate) == spki_hash(version)
+        assert authority_hash(version.certificate) == spki_hash(version)
 
 
 SECOND = certificate("another root", ca=True)
@@ -201,7 +202,7 @@ def test_s3_7_certreq_is_a_hint_and_never_fails_an_exchange(kind: str, monkeypat
 
 def test_s3_7_a_certreq_to_an_end_without_certificates_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """7296-3.7-10: shared keys, and a CERTREQ all the same."""
-    secret = scene.connection(A).local_auth
+    secret = connection(A).local_auth
     monkeypatch.setattr(certification, "requests", lambda _connections: (CERTREQ(4, spki_hash(ROOT)),))
     ends = scene.run(a_local_auth=secret, b_local_auth=secret, a_remote_auth=secret, b_remote_auth=secret)
     assert scene.is_up(ends)
@@ -225,7 +226,7 @@ def test_s2_15_both_ends_may_authenticate_by_different_means() -> None:
     kinds = {kind: certificate(NAMES[A], ROOT, key=new_key(kind)) for kind in ("rsa", "ed25519")}
     for made in kinds.values():
         assert scene.is_up(scene.run(a_local_auth=own(made)))
-    secret = scene.connection(B).local_auth
+    secret = connection(B).local_auth
     assert scene.is_up(scene.run(b_local_auth=secret, a_remote_auth=secret))
 
 

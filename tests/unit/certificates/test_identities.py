@@ -153,7 +153,7 @@ def test_cve_2013_6075_a_malformed_name_matches_nothing(octets: bytes) -> None:
     assert not identities.matches(identities.parse("CN=Subject"), Identity(IdType.DER_ASN1_DN, octets))
 
 
-TYPES = {
+TYPES: dict[str, tuple[str, list[x509.GeneralName]]] = {
     "fqdn": ("@a.example", [x509.DNSName("a.example")]),
     "email": ("a@example.org", [x509.RFC822Name("a@example.org")]),
     "ipv4": ("192.0.2.7", [x509.IPAddress(ip_address("192.0.2.7"))]),
