@@ -31,6 +31,8 @@ class Carried(NamedTuple):
     octets: bytes
     """The UDP payload."""
     lost: bool
+    ports: tuple[int, int] = (0, 0)
+    """Source and destination, as they were on the bridge."""
 
     @property
     def message(self) -> bytes:

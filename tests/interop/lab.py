@@ -1,4 +1,4 @@
-"""The laboratory: a root with a daemon in it, network namespaces, the link between them, processes that end.
+"""The laboratory: a root with a daemon in it, network namespaces, processes that end.
 
 Everything that is made here is taken away by the `close` of what made it. Namespaces bear the process id of the tests
 that made them; those of tests that died are removed by the next tests. A root is built once and kept in a cache.
@@ -17,9 +17,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -36,10 +35,12 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "needs root, for network namespaces and a chroot"
     missing = [
-        tool for tool in ("mmdebstrap", "ip", "unshare", "nsenter", "setpriv", "chroot") if shutil.which(tool) is None
+        tool
+        for tool in ("mmdebstrap", "ip", "unshare", "nsenter", "setpriv", "chroot", "nft")
+        if shutil.which(tool) is None
     ]
     if missing:
-        return f"needs {', '.join(missing)} (Debian packages mmdebstrap, iproute2)"
+        return f"needs {', '.join(missing)} (Debian packages mmdebstrap, iproute2, nftables)"
     name = f"{PREFIX}{os.getpid()}-probe"
     probe = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if probe.returncode != 0:
@@ -102,52 +103,8 @@ def build_root(cache: Path, suite: str, packages: Sequence[str], options: Sequen
 # Network namespaces
 
 
-class End(NamedTuple):
-    """One end of a link: a namespace with one interface."""
-
-    namespace: str
-    interface: str
-    address: str
-
-
-class Link:
-    """Two namespaces, and between them a third that holds the other ends, `left` and `right`, of their interfaces.
-
-    Nothing passes until something of ours carries the frames across (see relay.py).
-    """
-
-    def __init__(self, name: str = "lab") -> None:
-        base = f"{PREFIX}{os.getpid()}-{name}"
-        self.ours = End(f"{base}-ours", "lab0", "10.77.0.1")
-        self.theirs = End(f"{base}-theirs", "lab0", "10.77.0.2")
-        self.middle = f"{base}-middle"
-        self._stack = ExitStack()
-        try:
-            self._build()
-        except BaseException:
-            self.close()
-            raise
-
-    def _build(self) -> None:
-        for namespace in (self.ours.namespace, self.theirs.namespace, self.middle):
-            run("ip", "netns", "add", namespace)
-            self._stack.callback(_remove_namespace, namespace)
-        for end, far in ((self.ours, "left"), (self.theirs, "right")):
-            run(
-                *("ip", "link", "add", end.interface, "netns", end.namespace),
-                *("type", "veth", "peer", "name", far, "netns", self.middle),
-            )
-            run("ip", "-n", self.middle, "link", "set", far, "up")
-            run("ip", "-n", end.namespace, "link", "set", "lo", "up")
-            run("ip", "-n", end.namespace, "address", "add", f"{end.address}/24", "dev", end.interface)
-            run("ip", "-n", end.namespace, "link", "set", end.interface, "up")
-
-    def close(self) -> None:
-        """Remove the namespaces, and with them the interfaces."""
-        self._stack.close()
-
-
-def _remove_namespace(name: str) -> None:
+def remove_namespace(name: str) -> None:
+    """Remove it if it is there."""
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
@@ -156,7 +113,7 @@ def remove_leftovers() -> None:
     for name in run("ip", "netns", "list").split():
         left = re.fullmatch(re.escape(PREFIX) + r"(\d+)-.*", name)
         if left and not Path(f"/proc/{left[1]}").exists():
-            _remove_namespace(name)
+            remove_namespace(name)
 
 
 def enter_namespace(name: str) -> None:

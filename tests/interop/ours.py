@@ -43,13 +43,12 @@ class Ikeref:
     ) -> None:
         loaded = configuration(connection, settings, pki)
         (self._connection,) = loaded.connections
-        self._endpoint = Endpoint(loaded.connections, RealCrypto(legacy=True), os.urandom, loaded.settings)
+        self._loaded = loaded
         self._patience = patience
         self._lines: list[str] = []
         self.events: list[Event] = []
         """All that happened, in order."""
-        self.data_plane = RecordingDataPlane()
-        self._node = Node(self._endpoint, data_plane=self.data_plane, observers=(self._observe,))
+        self._begin()
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda _, context: self._say(f"EXCEPTION {context}"))
         self._thread = threading.Thread(target=self._live, args=(namespace,), name="ikeref")
@@ -59,6 +58,17 @@ class Ikeref:
         except BaseException:
             self.close()
             raise
+
+    def _begin(self) -> None:
+        self._endpoint = Endpoint(self._loaded.connections, RealCrypto(legacy=True), os.urandom, self._loaded.settings)
+        self.data_plane = RecordingDataPlane()
+        self._node = Node(self._endpoint, data_plane=self.data_plane, observers=(self._observe,))
+
+    def crash(self) -> None:
+        """Begin anew, with nothing known of before. Whatever the end says of it has to be lost on the bridge."""
+        self._ask(self._node.close())
+        self._begin()
+        self._ask(self._node.start(binds_for(self._loaded.connections)))
 
     def _live(self, namespace: str) -> None:
         enter_namespace(namespace)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 _DAY = datetime.timedelta(days=1)
 
 
@@ -31,22 +31,33 @@ class Pki(NamedTuple):
     """The certificate (PEM) of the authority below that, which signed them; empty where there is none."""
 
 
-def make_pki(*names: str, rsa_bits: int = 0) -> Pki:
-    """An authority and, for each DNS name, a certificate with that name as subjectAltName: ECDSA P-256.
+def make_pki(*names: str, kind: str = "ecdsa", rsa_bits: int = 2048, chain: bool = False) -> Pki:
+    """An authority and, for each DNS name, a certificate with that name as subjectAltName.
 
-    With `rsa_bits` all keys are RSA of that size, and an authority below the first signs the certificates.
+    All keys are of one `kind`: `ecdsa` (P-256), `rsa` (of `rsa_bits`) or `ed25519`. With `chain` an authority below the
+    first signs the certificates.
     """
-    top_key, top_name = _key(rsa_bits), _name("ikeref test authority")
-    top = _authority(top_name, top_key, top_name, top_key, 1 if rsa_bits else 0)
+
+    def new_key() -> Key:
+        match kind:
+            case "rsa":
+                return rsa.generate_private_key(65537, rsa_bits)
+            case "ed25519":
+                return ed25519.Ed25519PrivateKey.generate()
+            case _:
+                return ec.generate_private_key(ec.SECP256R1())
+
+    top_key, top_name = new_key(), _name("ikeref test authority")
+    top = _authority(top_name, top_key, top_name, top_key, 1 if chain else 0)
     key, name, below = top_key, top_name, b""
-    if rsa_bits:
-        key, name = _key(rsa_bits), _name("ikeref test authority below the first")
+    if chain:
+        key, name = new_key(), _name("ikeref test authority below the first")
         below = _authority(name, key, top_name, top_key, 0)
-    return Pki(top, {each: _credential(each, _key(rsa_bits), name, key) for each in names}, below)
+    return Pki(top, {each: _credential(each, new_key(), name, key) for each in names}, below)
 
 
-def _key(rsa_bits: int) -> Key:
-    return rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
+def _hash(key: Key) -> hashes.SHA256 | None:
+    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 
 def _authority(name: x509.Name, key: Key, issuer: x509.Name, issuer_key: Key, path_length: int) -> bytes:
@@ -58,7 +69,7 @@ def _authority(name: x509.Name, key: Key, issuer: x509.Name, issuer_key: Key, pa
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .sign(issuer_key, hashes.SHA256())
+        .sign(issuer_key, _hash(issuer_key))
         .public_bytes(Encoding.PEM)
     )
 
@@ -71,7 +82,7 @@ def _credential(name: str, key: Key, issuer: x509.Name, issuer_key: Key) -> Cred
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .sign(issuer_key, hashes.SHA256())
+        .sign(issuer_key, _hash(issuer_key))
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return Credential(certificate.public_bytes(Encoding.PEM), pem)
@@ -98,7 +109,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (

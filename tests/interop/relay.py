@@ -1,26 +1,24 @@
 """A bridge of ours between two network interfaces that loses datagrams by a seeded plan.
 
-Frames are carried as they are, so both ends see each other's true addresses. UDP datagrams over IPv4 may be lost;
+Frames are carried as they are, so both ends see each other's true addresses. UDP datagrams may be lost, or held back;
 everything else (ARP) always passes. Whether the n-th datagram of a direction is lost depends on the seed alone.
 """
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import random
 import selectors
 import socket
-import struct
 import threading
+from contextlib import suppress
 
 from tests.interop.journal import Carried
-from tests.interop.lab import Link, in_namespace
+from tests.interop.lab import in_namespace
+from tests.interop.link import Link
 
 _EVERY_PROTOCOL = 0x0003
-_SIOCETHTOOL = 0x8946
-_ETHTOOL_STXCSUM = 0x17
 _IPV4 = b"\x08\x00"
+_IPV6 = b"\x86\xdd"
 _UDP = 17
 
 
@@ -31,11 +29,12 @@ class Bridge:
     """
 
     def __init__(self, link: Link, *, loss: float = 0.0, seed: int = 0) -> None:
-        for end in (link.ours, link.theirs):
-            _checksum_in_software(end.namespace, end.interface)
         self.link = link
         self.journal: list[Carried] = []
         self.loss = loss
+        self._holding: frozenset[str] = frozenset()
+        self._held: list[tuple[socket.socket, bytes]] = []
+        self._lock = threading.Lock()
         self._plans = {"ours": random.Random(f"{seed} ours"), "theirs": random.Random(f"{seed} theirs")}
         self._left, self._right = in_namespace(link.middle, lambda: (_open("left"), _open("right")))
         self._wake, self._woken = socket.socketpair()
@@ -47,6 +46,19 @@ class Bridge:
         self._thread.join()
         for each in (self._wake, self._woken, self._left, self._right):
             each.close()
+
+    def hold(self, *directions: str) -> None:
+        """Keep the datagrams of these directions back until `release`."""
+        with self._lock:
+            self._holding = frozenset(directions)
+
+    def release(self) -> None:
+        """Let pass, in their order, what was held back, and all that comes."""
+        with self._lock:
+            self._holding = frozenset()
+            for onward, frame in self._held:
+                onward.send(frame)
+            self._held.clear()
 
     def lost(self, direction: str) -> int:
         """How many datagrams of this direction were lost so far."""
@@ -73,14 +85,21 @@ class Bridge:
         if datagram is not None:
             lost = self._plans[direction].random() < self.loss
             number = sum(each.direction == direction for each in self.journal)
-            self.journal.append(Carried(direction, number, datagram, lost))
+            self.journal.append(Carried(direction, number, datagram, lost, _ports(frame)))
             if lost:
                 return
-        onward.send(frame)
+            with self._lock:
+                if direction in self._holding:
+                    self._held.append((onward, frame))
+                    return
+        with suppress(OSError):  # An interface that is down loses what comes.
+            onward.send(frame)
 
 
 def udp_payload(frame: bytes) -> bytes | None:
-    """The payload of the UDP datagram in an Ethernet frame, or None when there is none (IPv4 only)."""
+    """The payload of the UDP datagram in an Ethernet frame, or None when there is none."""
+    if len(frame) >= 54 and frame[12:14] == _IPV6 and frame[20] == _UDP:
+        return frame[54 + 8 : 54 + int.from_bytes(frame[18:20])]
     if len(frame) < 34 or frame[12:14] != _IPV4 or frame[23] != _UDP:
         return None
     header = 4 * (frame[14] & 0x0F)
@@ -88,22 +107,13 @@ def udp_payload(frame: bytes) -> bytes | None:
     return frame[14 + header + 8 : 14 + total]
 
 
+def _ports(frame: bytes) -> tuple[int, int]:
+    """Source and destination port of the UDP datagram in an Ethernet frame."""
+    at = 14 + (40 if frame[12:14] == _IPV6 else 4 * (frame[14] & 0x0F))
+    return int.from_bytes(frame[at : at + 2]), int.from_bytes(frame[at + 2 : at + 4])
+
+
 def _open(interface: str) -> socket.socket:
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERY_PROTOCOL))
     raw.bind((interface, _EVERY_PROTOCOL))
     return raw
-
-
-def _checksum_in_software(namespace: str, interface: str) -> None:
-    """Have the kernel fill in transport checksums before a frame leaves this virtual interface.
-
-    Otherwise it leaves that to hardware, which a veth pair has not, and the carried frames would arrive damaged.
-    """
-
-    def switch() -> None:
-        setting = ctypes.create_string_buffer(struct.pack("=II", _ETHTOOL_STXCSUM, 0))
-        request = struct.pack("16sP16x", interface.encode(), ctypes.addressof(setting))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            fcntl.ioctl(control, _SIOCETHTOOL, request)
-
-    in_namespace(namespace, switch)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import socket
+from typing import Protocol
 
+from ikeref import sa
 from tests.interop import journal
-from tests.interop.lab import End, in_namespace
+from tests.interop.kernel import Half
+from tests.interop.lab import in_namespace
+from tests.interop.link import End
 from tests.interop.listing import IkeListing, Listing
+from tests.interop.ours import Ikeref
 from tests.interop.scene import Scene
 
 BOTH = ("ours", "theirs")
+
+
+class HasKernel(Protocol):
+    """A daemon with ESP in a kernel that can be asked for its keys."""
+
+    keys: dict[str, Half]
 
 
 def whole_life(scene: Scene, initiator: str) -> None:
@@ -170,6 +181,22 @@ def asked_whether_alive(scene: Scene, who: str) -> None:
 def given_up(scene: Scene) -> None:
     """When requests stay unanswered the IKE SA and its Child SAs are given up, at each end (Section 2.4)."""
     scene.agree("both gave the other up", ike_sas=0, children=0)
+
+
+def same_keys(ours: Ikeref, theirs: HasKernel) -> None:
+    """Each half of a Child SA that their kernel ever had, it had with the keys that our end derived (Section 2.17)."""
+    installed = [event for event in ours.events if isinstance(event, sa.Install)]
+    derived = {}
+    for child in (event.child for event in installed if event.child.keys):
+        keys = child.keys
+        assert keys is not None
+        from_initiator = (keys.encr_i, keys.integ_i)
+        from_responder = (keys.encr_r, keys.integ_r)
+        inward, outward = (from_responder, from_initiator) if child.initiator else (from_initiator, from_responder)
+        derived[child.spi_in.hex()], derived[child.spi_out.hex()] = inward, outward
+    listed = {spi: (half.key, half.integrity_key) for spi, half in theirs.keys.items()}
+    assert listed
+    assert {spi: derived[spi] for spi in listed} == listed
 
 
 def _leave_half_open(scene: Scene, initiator: str) -> None:

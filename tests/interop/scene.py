@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
-from tests.interop.lab import LabError, Link, eventually
+from tests.interop.lab import LabError, eventually
+from tests.interop.link import Link
 from tests.interop.listing import Listing, crossed, show
 from tests.interop.relay import Bridge
 
@@ -29,6 +30,8 @@ class Peer(NamedTuple):
     identity: str
     networks: Mapping[str, str]
     """For each Child SA's name the traffic selectors of this end."""
+    public: str
+    """The address under which the other end sees it."""
 
 
 class Connection(NamedTuple):
@@ -37,11 +40,13 @@ class Connection(NamedTuple):
     local: Peer
     remote: Peer
     auth: str = "psk"
-    """`psk` or `ecdsa`; `eap-md5`, `eap-mschapv2` or `eap-tls`, with which the initiator proves itself, the responder
-    by ECDSA; `eap-only`: both by EAP-TLS alone."""
+    """`psk`, or with certificates `ecdsa`, `rsa` or `ed25519`; `eap-md5`, `eap-mschapv2` or `eap-tls`, with which the
+    initiator proves itself, the responder by its certificate; `eap-only`: both by EAP-TLS alone."""
     client: bool = False
     """With EAP: whether this end initiates."""
     proposals: str = "aes256gcm16-prfsha256-x25519"
+    starts: bool = True
+    """Whether the Child SA `first` is to be created with the IKE SA."""
     child_proposals: str = "aes256gcm16-x25519"
     password: str = PASSWORD
     asks: bool = False
@@ -65,8 +70,8 @@ def connections(
 ) -> tuple[Connection, Connection]:
     """What our end is told, and what the other end is told; `networks` are those of our end and of theirs."""
     our_networks, their_networks = networks or (OUR_NETWORKS, THEIR_NETWORKS)
-    ours = Peer(link.ours.address, OURS, our_networks)
-    theirs = Peer(link.theirs.address, THEIRS, their_networks)
+    ours = Peer(link.ours.address, OURS, our_networks, link.ours.public)
+    theirs = Peer(link.theirs.address, THEIRS, their_networks, link.theirs.public)
     return Connection(ours, theirs, auth), Connection(theirs, ours, auth)
 
 
@@ -92,13 +97,17 @@ class Side(Protocol):
 
 
 class Scene:
-    """Our side and theirs, and the bridge between them. `patience` in seconds bounds every wait."""
+    """Our side and theirs, and the bridge between them.
 
-    def __init__(self, bridge: Bridge, ours: Side, theirs: Side, patience: float = 10) -> None:
+    `patience` in seconds bounds every wait, `every` is how long to wait before an end is asked again.
+    """
+
+    def __init__(self, bridge: Bridge, ours: Side, theirs: Side, patience: float = 10, every: float = 0.02) -> None:
         self.bridge = bridge
         self.ours = ours
         self.theirs = theirs
         self.patience = patience
+        self._every = every
 
     def side(self, who: str) -> Side:
         return self.ours if who == "ours" else self.theirs
@@ -120,7 +129,7 @@ class Scene:
 
     def _until(self, what: str, probe: Callable[[], bool]) -> None:
         try:
-            eventually(what, probe, self.patience)
+            eventually(what, probe, self.patience, self._every)
         except LabError as error:
             pytest.fail(
                 f"{error}\n--- ours\n{show(self.ours.sas())}\n--- theirs\n{show(self.theirs.sas())}"

@@ -1,4 +1,4 @@
-"""A scene with ikeref and strongSwan, started."""
+"""A scene with ikeref and another daemon, started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.interop import lab
+from tests.interop.guest import Guest
+from tests.interop.libreswan import Libreswan
+from tests.interop.link import Link
+from tests.interop.openiked import OpenIked
 from tests.interop.ours import Ikeref
 from tests.interop.pki import Pki
 from tests.interop.relay import Bridge
@@ -32,7 +35,57 @@ class Started(NamedTuple):
     strongswan: StrongSwan
 
 
+class GuestStarted(NamedTuple):
+    """The same with a daemon of the guest."""
+
+    scene: Scene
+    ikeref: Ikeref
+    daemon: Libreswan | OpenIked
+
+
 Start = Callable[..., Started]
+GuestStart = Callable[..., GuestStarted]
+
+
+RETRANSMISSION = {"retransmit_initial_seconds": INITIAL_SECONDS, "retransmit_base": BASE, "retransmit_tries": TRIES}
+
+
+def guest_starter(guest: Guest, pki: Pki, stack: ExitStack) -> Callable[..., GuestStarted]:
+    """Starts ikeref and a daemon of the guest, `libreswan` or `openiked`, with a bridge between them.
+
+    `nat` and `family` are those of the link; the other words are as `starter` has them.
+    """
+    daemons: dict[str, type[Libreswan] | type[OpenIked]] = {"libreswan": Libreswan, "openiked": OpenIked}
+
+    def run(
+        name: str,
+        auth: str = "psk",
+        *,
+        ours: Mapping[str, Any] = NOTHING,
+        theirs: Mapping[str, Any] = NOTHING,
+        settings: Mapping[str, float] = NOTHING,
+        lines: tuple[str, ...] = (),
+        loss: float = 0.0,
+        nat: tuple[str, ...] = (),
+        family: int = 4,
+        certificates: Pki = pki,
+        networks: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
+    ) -> GuestStarted:
+        link = Link(nat=nat, family=family, guest=guest)
+        stack.callback(link.close)
+        bridge = Bridge(link, loss=loss, seed=SEED)
+        stack.callback(bridge.close)
+        our_connection, their_connection = connections(link, auth, networks)
+        daemon = daemons[name](guest, lines)
+        stack.callback(daemon.close)
+        daemon.load(their_connection._replace(**theirs), certificates)
+        ikeref = Ikeref(
+            link.ours.namespace, our_connection._replace(**ours), {**RETRANSMISSION, **settings}, certificates
+        )
+        stack.callback(ikeref.close)
+        return GuestStarted(Scene(bridge, ikeref, daemon, patience=60, every=0.2), ikeref, daemon)
+
+    return run
 
 
 def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
@@ -40,7 +93,8 @@ def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
 
     `ours` and `theirs` change what each is told of the connection, `settings` are further ones of ikeref's endpoint,
     `lines` further ones of strongswan.conf. With `secrets` strongSwan logs its keys. `networks` are the traffic
-    selectors of our end and of theirs, for each Child SA; `remote` is what our end takes theirs for. `library` is
+    selectors of our end and of theirs, for each Child SA; `remote` is what our end takes theirs for. `nat` and `family`
+    are those of the link. `library` is
     loaded before strongSwan's own.
     """
 
@@ -57,8 +111,11 @@ def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         networks: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
         remote: Mapping[str, str] | None = None,
         library: Path | None = None,
+        nat: tuple[str, ...] = (),
+        family: int = 4,
+        certificates: Pki = pki,
     ) -> Started:
-        link = lab.Link()
+        link = Link(nat=nat, family=family)
         stack.callback(link.close)
         bridge = Bridge(link, loss=loss, seed=SEED)
         stack.callback(bridge.close)
@@ -78,13 +135,11 @@ def starter(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
             library=library,
         )
         stack.callback(strongswan.close)
-        strongswan.load(their_connection._replace(**theirs), pki)
-        retransmission = {
-            "retransmit_initial_seconds": INITIAL_SECONDS,
-            "retransmit_base": BASE,
-            "retransmit_tries": tries,
-        }
-        ikeref = Ikeref(link.ours.namespace, our_connection._replace(**ours), {**retransmission, **settings}, pki)
+        strongswan.load(their_connection._replace(**theirs), certificates)
+        retransmission = {**RETRANSMISSION, "retransmit_tries": tries}
+        ikeref = Ikeref(
+            link.ours.namespace, our_connection._replace(**ours), {**retransmission, **settings}, certificates
+        )
         stack.callback(ikeref.close)
         return Started(Scene(bridge, ikeref, strongswan, patience=30 if loss else 10), ikeref, strongswan)
 

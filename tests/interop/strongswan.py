@@ -153,6 +153,10 @@ class StrongSwan:
         """Create a Child SA, and the IKE SA under it if there is none; wait until it stands."""
         self._command("initiate", {"child": child, "timeout": str(int(timeout * 1000))}, timeout)
 
+    def connect_childless(self) -> None:
+        """Create the IKE SA alone (RFC 6023)."""
+        self._command("initiate", {"ike": "ike", "timeout": "30000"})
+
     def connect(self) -> None:
         self.create_child("first")
 
@@ -266,7 +270,7 @@ connections {{
   ike {{
     version = 2
     local_addrs = {connection.local.address}
-    remote_addrs = {connection.remote.address}
+    remote_addrs = {connection.remote.public}
     proposals = {connection.proposals}
     rekey_time = 0
     mobike = no
@@ -302,7 +306,7 @@ def _auth(connection: Connection) -> tuple[str, str, str]:
     if method == "psk":
         return "      auth = psk", "      auth = psk", ""
     key = f"      auth = pubkey\n{certificate}"
-    if method == "ecdsa":
+    if method in ("ecdsa", "rsa", "ed25519"):
         return key, "      auth = pubkey", ""
     if method == "eap-only":
         return f"      auth = eap-tls\n{certificate}", "      auth = eap-tls", ""

@@ -20,7 +20,7 @@ NETWORKS = pytest.mark.parametrize("loss", [0.0, pytest.param(0.1, marks=pytest.
 @pytest.fixture(scope="module")
 def pki() -> Pki:
     """A chain of three certificates with RSA keys of 4096 bits."""
-    return make_pki(OURS, THEIRS, rsa_bits=4096)
+    return make_pki(OURS, THEIRS, kind="rsa", rsa_bits=4096, chain=True)
 
 
 @pytest.mark.root

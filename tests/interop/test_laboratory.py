@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.interop import lab, scenarios
+from tests.interop.link import Link
 from tests.interop.listing import crossed
 from tests.interop.pki import Pki
 from tests.interop.relay import Bridge, udp_payload
@@ -33,7 +34,7 @@ def start(strongswan_root: Path, pki: Pki, stack: ExitStack) -> Start:
         theirs: Mapping[str, Any] = MappingProxyType({}),
         settings: tuple[str, ...] = (),
     ) -> Scene:
-        link = lab.Link()
+        link = Link()
         stack.callback(link.close)
         bridge = Bridge(link, seed=7)
         stack.callback(bridge.close)

@@ -53,7 +53,7 @@ def render(connection: Connection, settings: dict[str, float]) -> str:
     match connection.auth, connection.client:
         case "psk", _:
             auth = f'psk = "{SECRET}"'
-        case "ecdsa", _:
+        case "ecdsa" | "rsa" | "ed25519", _:
             auth = f"local_auth = {{ {own} }}\nremote_auth = {{ {others} }}"
         case "eap-only", True:
             auth = f'local_auth = {{ eap = "tls", {own}, {others}, eap_only = true }}'
@@ -80,7 +80,7 @@ def render(connection: Connection, settings: dict[str, float]) -> str:
 local_ts = "{connection.local.networks[name]}"
 remote_ts = "{connection.remote.networks[name]}"
 esp_proposals = "{connection.child_proposals}"
-start = {"true" if name == "first" else "false"}
+start = {"true" if name == "first" and connection.starts else "false"}
 {child_lines}
 """
         for name in connection.local.networks
@@ -92,7 +92,7 @@ start = {"true" if name == "first" else "false"}
 {connection.tables}
 [connections.ike]
 local_address = "{connection.local.address}"
-remote_address = "{connection.remote.address}"
+remote_address = "{connection.remote.public}"
 local_id = "{connection.local.identity}"
 remote_id = "{connection.remote.identity}"
 ike_proposals = "{connection.proposals}"
