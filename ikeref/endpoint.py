@@ -203,6 +203,8 @@ class Endpoint:
 
     def _answer(self, header: Header, notify: N, path: Path, now: float, reason: str = "") -> tuple[Output, ...]:
         """One unprotected notification, SPIs and ID copied, at a limited rate (7296-2.21.4-01, 7296-2.21.4-04)."""
+        if header.spi_i == NO_SPI:
+            raise Dropped("the initiator's SPI must not be zero", section="3.1")  # an answer would have it too
         if notify.type != NotifyType.COOKIE and not self._answers.take(now):
             raise Dropped(f"too many unprotected answers; {reason}", section="2.21.4")
         flags = FLAG_RESPONSE

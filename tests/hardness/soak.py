@@ -147,9 +147,9 @@ async def real(
         end.endpoint.environment = end.endpoint.environment._replace(connections=(end.policy,))
     began = time.monotonic()
     number = nodes[A].initiate(ends[A].policy, Path(places[A][0], places[PEER[A]][0]))
-    await _rest(nodes, ends)
+    await _rest(ends)
     nodes[A].command(number, sa.CreateChild(CHILDREN[1]))
-    await _rest(nodes, ends)
+    await _rest(ends)
     for end in ends.values():
         end.wanted = set(CHILDREN)
     taken: list[Sample] = []
@@ -160,7 +160,7 @@ async def real(
             node = nodes[name]
             node._perform(ends[name].act(random, time.monotonic()))
             await asyncio.sleep(random.expovariate(2 / PAUSE_SECONDS))
-        await _rest(nodes, ends)
+        await _rest(ends)
         check_rest(ends)
         if time.monotonic() - began >= len(taken) * seconds / samples:
             taken.append(sample(ends, time.monotonic() - began))
@@ -180,7 +180,7 @@ class Nothing:
         """Ignored."""
 
 
-async def _rest(nodes: dict[str, Node], ends: dict[str, End]) -> None:
+async def _rest(ends: dict[str, End]) -> None:
     """Wait until nothing is under way, a moment after the last datagram."""
     until = time.monotonic() + REST_SECONDS
     quiet = 0
