@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         print(f"{minimise(asked.folder)} inputs are kept")
         return 0
-    engines = (asked.engine,) if asked.engine else campaign.ENGINES
+    engines = (asked.engine,) if asked.engine else campaign.TURNS
     clean = campaign.run(asked.inputs, asked.folder, jobs=asked.jobs, engines=engines)
     print(campaign.report(asked.folder))
     return int(not clean)

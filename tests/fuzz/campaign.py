@@ -15,6 +15,8 @@ from typing import Any
 RUN = 200_000
 """Inputs of one run."""
 ENGINES = ("coverage", "random")
+TURNS = ("coverage", "random", "random", "random")
+"""Chance makes three times as many inputs in the same time."""
 CORPUS = Path(__file__).parent / "corpus.txt"
 """Inputs that are kept in the repository, one a line: what they reach is reached by no seed."""
 
@@ -25,7 +27,7 @@ def journal(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
-def run(inputs: int, folder: Path, *, jobs: int = 1, engines: tuple[str, ...] = ENGINES, size: int = RUN) -> bool:
+def run(inputs: int, folder: Path, *, jobs: int = 1, engines: tuple[str, ...] = TURNS, size: int = RUN) -> bool:
     """Go on until so many inputs have been run, those of earlier runs included; whether nothing was found."""
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
     for number, octets in enumerate(kept()):
@@ -39,7 +41,7 @@ def run(inputs: int, folder: Path, *, jobs: int = 1, engines: tuple[str, ...] = 
         todo.append((engines[number % len(engines)], count, number + 1))
         total += count
     with ThreadPoolExecutor(jobs) as pool, (folder / "journal.jsonl").open("a", encoding="utf-8") as file:
-        for account in pool.map(lambda each: _one(*each, folder), todo):
+        for account in pool.map(lambda each: _one(each[0], each[1], each[2], folder), todo):
             file.write(json.dumps(account) + "\n")
             file.flush()
             print(_line(account), flush=True)

@@ -9,6 +9,7 @@ line of JSON. Run by `tests.fuzz.campaign`:
 FOLDER holds `corpus/` (inputs that reached something new) and `findings/`.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -41,7 +42,9 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         from tests.fuzz.harness import Finding, Harness  # not before instrumentation
+        from tests.fuzz.inputs import build
 
+        self.build = build
         self.finding = Finding
         self.harness = Harness()
         self.folder = folder
@@ -50,18 +53,18 @@ class Runner:
         self.slowest = 0.0
         self.began = time.monotonic()
 
-    def run(self, octets: bytes) -> None:
-        """One input."""
+    def run(self, what: Any) -> None:
+        """One input, taken apart."""
         self.inputs += 1
         before = time.process_time()
         try:
-            self.harness.run(octets)
+            self.harness.happen(what)
         except self.finding as finding:
-            self._note(str(finding), octets)
+            self._note(str(finding), self.build(what))
         spent = time.process_time() - before
         if spent > self.slowest:
             self.slowest = spent
-            (self.folder / "slowest").write_bytes(octets)
+            (self.folder / "slowest").write_bytes(self.build(what))
 
     def _note(self, what: str, octets: bytes) -> None:
         if not self.findings[what]:
@@ -85,29 +88,31 @@ def load(folder: Path) -> tuple[bytes, ...]:
 def by_chance(count: int, seed: int, folder: Path) -> Account:
     """Change seeds, and what coverage has found, at random."""
     runner = Runner(folder)
-    from tests.fuzz.harness import random_input
+    from tests.fuzz.harness import random_change
+    from tests.fuzz.inputs import parse
 
-    corpus = (*runner.harness.seeds(), *load(folder / "corpus"))
+    corpus = [parse(octets) for octets in (*runner.harness.seeds(), *load(folder / "corpus"))]
     rng = Random(seed)
+    gc.freeze()
     for _ in range(count):
-        runner.run(random_input(runner.harness, rng, corpus))
+        runner.run(random_change(runner.harness, rng, corpus[int(rng.random() * len(corpus))]))
     return runner.account()
 
 
 def by_coverage(count: int, seed: int, folder: Path) -> None:
     """Let libFuzzer choose what to change; our own changes, which know the structure, beside its own. Never returns."""
-    import atheris  # type: ignore[import-not-found,unused-ignore]
+    import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     with atheris.instrument_imports(include=["ikeref"], exclude=["ikeref_properties", "ikeref_model"]):
         runner = Runner(folder)
-    from tests.fuzz.inputs import changed
+    from tests.fuzz.inputs import changed, parse
 
     corpus = folder / "corpus"
     for octets in runner.harness.seeds():
         (corpus / hashlib.sha1(octets, usedforsecurity=False).hexdigest()).write_bytes(octets[:LONGEST])
 
     def one(octets: bytes) -> None:
-        runner.run(octets)
+        runner.run(parse(octets))
         if runner.inputs >= count:
             _say(runner.account())
             os._exit(0)

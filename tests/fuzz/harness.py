@@ -6,6 +6,7 @@ back; what is kept is bounded; when time has passed, nothing is left but what wa
 """
 
 from collections import Counter
+from functools import cache
 from random import Random
 
 from ikeref import wire
@@ -19,7 +20,7 @@ from ikeref.sa import IkeSa, Output, Session, Step, Transmit
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, N
 from ikeref.wire.encapsulation import KEEPALIVE, Ike, split, wrap
 from ikeref.wire.header import HEADER_SIZE, Header, pack_generic, pack_header
-from tests.fuzz.inputs import HEAD, How, Input, Then, build, changed, parse
+from tests.fuzz.inputs import HEAD, How, Input, Then, build, change, parse
 from tests.fuzz.scenes import Scene, all_scenes
 
 GUEST = 1_000_000
@@ -53,7 +54,10 @@ class Harness:
 
     def run(self, octets: bytes) -> None:
         """Let one input happen, and see what came of it. Raises Finding."""
-        what = parse(octets)
+        self.happen(parse(octets))
+
+    def happen(self, what: Input) -> None:
+        """The same, of an input taken apart."""
         scene = self.scenes[what.scene % len(self.scenes)]
         endpoint = scene.endpoint
         if what.how is How.DATAGRAM:
@@ -122,7 +126,7 @@ class Harness:
             endpoint._keep(number, endpoint.sessions[number], Step(None, ()))
         endpoint._deadlines.clear()
         _require(not endpoint.leases.held, "internal addresses are still held")
-        left = [name for name, held in vars(endpoint).items() if isinstance(held, dict | list) and held]
+        left = [name for name in _containers(type(endpoint)) if vars(endpoint)[name]]
         half_open, endpoint.half_open = endpoint.half_open, 0
         for name in left:
             vars(endpoint)[name].clear()
@@ -223,6 +227,13 @@ def _peek(datagram: bytes, *, encapsulated: bool) -> Header | None:
         return None
 
 
+@cache
+def _containers(kind: type[Endpoint]) -> tuple[str, ...]:
+    """What an endpoint keeps things in."""
+    fresh = vars(kind((), _CRYPTO, bytes))
+    return tuple(name for name, held in fresh.items() if isinstance(held, dict | list))
+
+
 def _place(endpoint: Endpoint, session: Session | None) -> None:
     if session is not None:
         endpoint._keep(GUEST, None, Step(session, ()))
@@ -302,10 +313,14 @@ def _seeds(number: int, scene: Scene) -> list[bytes]:
 
 def random_input(harness: Harness, rng: Random, corpus: tuple[bytes, ...]) -> bytes:
     """One input made of another by one to four changes."""
-    octets = corpus[int(rng.random() * len(corpus))]
+    return build(random_change(harness, rng, parse(corpus[int(rng.random() * len(corpus))])))
+
+
+def random_change(harness: Harness, rng: Random, what: Input) -> Input:
+    """An input after one to four changes."""
     for _ in range(1 + int(rng.random() * 4)):
-        octets = changed(octets, rng, len(harness.scenes))
-    return octets
+        what = change(what, rng, len(harness.scenes))
+    return what
 
 
-__all__ = ["HEAD", "Finding", "Harness", "random_input", "sealed"]
+__all__ = ["HEAD", "Finding", "Harness", "random_change", "random_input", "sealed"]

@@ -85,7 +85,11 @@ def build(what: Input) -> bytes:
 
 def changed(octets: bytes, rng: Random, scenes: int) -> bytes:
     """An input after a few changes that know its structure."""
-    what = parse(octets)
+    return build(change(parse(octets), rng, scenes))
+
+
+def change(what: Input, rng: Random, scenes: int) -> Input:
+    """The same, of an input taken apart."""
     sort = rng.random()
     if sort < 0.08:
         what = what._replace(scene=int(rng.random() * scenes))
@@ -98,14 +102,16 @@ def changed(octets: bytes, rng: Random, scenes: int) -> bytes:
     elif sort < 0.2:
         what = what._replace(fragment=int(rng.random() * 4), total=1 + int(rng.random() * 4))
     if sort >= 0.15 or rng.random() < 0.5:
-        what = _content(what, rng)
-    return build(what)
+        return _content(what, rng)
+    return what
 
 
 def _content(what: Input, rng: Random) -> Input:
-    if what.how is How.DATAGRAM:
-        return what._replace(rest=mutate.message(rng, what.rest))
-    if what.how is How.FRAGMENT and rng.random() < 0.5:
-        return what._replace(rest=mutate.raw(rng, what.rest))
-    first, rest = mutate.chain(rng, what.first, what.rest)
-    return what._replace(first=first, rest=rest)
+    scene, how, then, first, exchange, flags, number, fragment, total, rest = what
+    if how is How.DATAGRAM:
+        rest = mutate.message(rng, rest)
+    elif how is How.FRAGMENT and rng.random() < 0.5:
+        rest = mutate.raw(rng, rest)
+    else:
+        first, rest = mutate.chain(rng, first, rest)
+    return Input(scene, how, then, first, exchange, flags, number, fragment, total, rest)

@@ -153,7 +153,11 @@ def _windows() -> Pair:
 def _crossing() -> Pair:
     """Everything of both ends crosses, and comes in another order."""
     life = _real(16, None).establish()
-    for commands in ((sa.RekeyIke(), sa.RekeyIke()), (sa.DeleteIke(), sa.RekeyIke())):
+    both: tuple[tuple[sa.Command, sa.Command], ...] = (
+        (sa.RekeyIke(), sa.RekeyIke()),
+        (sa.DeleteIke(), sa.RekeyIke()),
+    )
+    for commands in both:
         for end, command in zip(ENDS, commands, strict=True):
             life.command(end, command)
         while life.flying:

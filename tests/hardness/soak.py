@@ -77,6 +77,8 @@ class Simulation:
             if due is None:
                 raise Broken("the ends wait for nothing")
             self._run(due)
+        if not all(end.endpoint.sessions for end in self.ends.values()):
+            raise Broken(f"an IKE SA is lost: {[end.closed for end in self.ends.values()]}")
 
     def _pause(self) -> float:
         return self.random.expovariate(1 / PAUSE_SECONDS)
