@@ -126,7 +126,7 @@ class Harness:
             endpoint._keep(number, endpoint.sessions[number], Step(None, ()))
         endpoint._deadlines.clear()
         _require(not endpoint.leases.held, "internal addresses are still held")
-        left = [name for name in _containers(type(endpoint)) if vars(endpoint)[name]]
+        left = [name for name in _containers() if vars(endpoint)[name]]
         half_open, endpoint.half_open = endpoint.half_open, 0
         for name in left:
             vars(endpoint)[name].clear()
@@ -228,9 +228,9 @@ def _peek(datagram: bytes, *, encapsulated: bool) -> Header | None:
 
 
 @cache
-def _containers(kind: type[Endpoint]) -> tuple[str, ...]:
+def _containers() -> tuple[str, ...]:
     """What an endpoint keeps things in."""
-    fresh = vars(kind((), _CRYPTO, bytes))
+    fresh = vars(Endpoint((), _CRYPTO, bytes))
     return tuple(name for name, held in fresh.items() if isinstance(held, dict | list))
 
 
