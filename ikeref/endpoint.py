@@ -18,7 +18,7 @@ from ikeref.policy.connections import Connection, Settings
 from ikeref.policy.credentials import EapServer
 from ikeref.policy.identities import Identity
 from ikeref.policy.pools import Leases
-from ikeref.registry import ExchangeType, KeGroup, NotifyType, name
+from ikeref.registry import ExchangeType, KeGroup, NotifyType, PayloadType, name
 from ikeref.sa import nat
 from ikeref.sa.outputs import Audit, InitialContact, Output, Transmit
 from ikeref.sa.timers import NEVER
@@ -29,6 +29,7 @@ from ikeref.wire.encapsulation import Ike, split, wrap
 _COOKIE_OCTETS = 20
 _RESERVED_SPIS = 255
 _HALF_OPEN = Phase.HALF_OPEN
+_ENCRYPTED = (PayloadType.SK, PayloadType.SKF)
 
 
 class Endpoint:
@@ -66,6 +67,9 @@ class Endpoint:
         """By a number that stays the same through rekeys of the IKE SA."""
         self.half_open = 0
         """IKE SAs that a responder keeps for initiators that have proved nothing yet (Section 2.6)."""
+        self._half_open_from: dict[bytes, int] = {}
+        """How many of these there are, by the network that they came from."""
+        self._came_from: dict[int, bytes] = {}
         self._next = 1
         self._by_spi: dict[bytes, int] = {}
         """Whose an SPI of ours is: of an IKE SA, a Child SA, or a request that is to make one."""
@@ -149,6 +153,8 @@ class Endpoint:
 
     def _receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
         header = wire.peek(datagram)
+        if header.next_payload not in _ENCRYPTED and len(datagram) > self.settings.unprotected_octets:
+            raise Dropped(f"{len(datagram)} octets that nothing protects", section="2.6")
         number = self._by_spi.get(header.spi_r if header.flags & FLAG_INITIATOR else header.spi_i)
         if number is not None and header.version >> 4 == VERSION >> 4:
             session = self.sessions[number]
@@ -181,10 +187,12 @@ class Endpoint:
             request = wire.decode(datagram)
             if not header.flags & FLAG_INITIATOR or header.message_id != 0:
                 raise Dropped("IKE_SA_INIT comes from an initiator and has message ID 0", section="2.2")
-            if self.settings.cookie_threshold <= self.half_open and not self._cookie_is_valid(request, path, now):
+            if self._wants_cookie(path) and not self._cookie_is_valid(request, path, now):
                 return self._answer(header, N(NotifyType.COOKIE, self._cookie(request, path, now)), path, now)
             if self.half_open >= self.settings.half_open_limit:
                 raise Dropped("too many IKE SAs are half open", section="2.6")
+            if self._has_enough(path):
+                raise Dropped(f"too many IKE SAs from {path.remote[0]} are half open", section="2.6")
             step = sa.respond(request, datagram, path, now, self.environment)
         except RemoteProtocolError as error:
             return self._refuse(header, error, path, now)
@@ -216,6 +224,18 @@ class Endpoint:
         return (Audit(reason), out) if reason else (out,)
 
     # Cookies
+
+    def _wants_cookie(self, path: Path) -> bool:
+        """Whether there are many half-open IKE SAs, or many from that address, if it is theirs."""
+        each = self.settings.half_open_per_address
+        if self.half_open >= self.settings.cookie_threshold:
+            return True
+        return each > 0 and 2 * self._half_open_from.get(_network(path), 0) >= each
+
+    def _has_enough(self, path: Path) -> bool:
+        """Whether an address that is really the initiator's has too many half-open IKE SAs."""
+        each = self.settings.half_open_per_address
+        return 0 < each <= self._half_open_from.get(_network(path), 0)
 
     def _cookie(self, request: Message, path: Path, now: float, which: int = 0) -> bytes:
         """Hash(Ni | IPi | SPIi | secret): proves that the initiator gets what is sent to its address (7296-2.6-17)."""
@@ -252,7 +272,7 @@ class Endpoint:
     def _keep(self, number: int, before: Session | None, step: sa.Step) -> tuple[Output, ...]:
         """Store what a session has become, and index it."""
         after = step.session
-        self.half_open += _is_half_open(after) - _is_half_open(before)
+        self._count_half_open(number, before, after)
         self._index(number, after.spis if after is not None else ())
         if (after is not None and after.internal is not None) or number in self.leases.held:
             self._hold(number, after)
@@ -269,6 +289,22 @@ class Endpoint:
             self._due[number] = due
             heapq.heappush(self._deadlines, (due, number))
         return step.outputs
+
+    def _count_half_open(self, number: int, before: Session | None, after: Session | None) -> None:
+        """One more that is half open, or one less."""
+        change = _is_half_open(after) - _is_half_open(before)
+        if not change:
+            return
+        self.half_open += change
+        if after is not None and change > 0:
+            network = self._came_from[number] = _network(after.ikes[0].path)
+        else:
+            network = self._came_from.pop(number)
+        count = self._half_open_from.get(network, 0) + change
+        if count:
+            self._half_open_from[network] = count
+        else:
+            del self._half_open_from[network]
 
     def _hold(self, number: int, after: Session | None) -> None:
         """A session holds the internal addresses that it gave to its peer, until its IKE SA ends (7296-3.15.1-12)."""
@@ -335,6 +371,12 @@ def _check_supported(connection: Connection, crypto: Provider) -> None:
 def _is_half_open(session: Session | None) -> bool:
     """A half-open IKE SA is the first of its session, and alone (Section 2.6)."""
     return session is not None and session.ikes[0].phase is _HALF_OPEN
+
+
+def _network(path: Path) -> bytes:
+    """What is one peer as far as addresses tell: an IPv4 address, or the 64 bits of IPv6 that one host may vary."""
+    packed = nat.packed(path.remote[0])
+    return packed if len(packed) == 4 else packed[:8]
 
 
 def _fingerprint(datagram: bytes, path: Path) -> bytes:

@@ -57,6 +57,8 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "retransmit_tries": (0, 50),
     "half_open_seconds": (0.1, 3600),
     "half_open_limit": (1, 1_000_000),
+    "half_open_per_address": (0, 1_000_000),
+    "unprotected_octets": (3000, 65535),
     "cookie_threshold": (0, 1_000_000),
     "cookie_secret_seconds": (1, 86400),
     "unprotected_answers_per_second": (1, 1_000_000),
@@ -68,6 +70,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "window_size": (1, 1000),
     "fragment_octets": (0, 65535),
     "fragment_limit": (1, 65535),
+    "message_octets": (3000, 1 << 24),
     "nonce_octets": (16, 256),
 }
 """Lowest and highest value; every other setting may be from 0 to a year."""

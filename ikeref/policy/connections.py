@@ -104,6 +104,11 @@ class Settings:
     """How long a responder keeps an IKE SA whose initiator does not go on to IKE_AUTH (Section 2.4)."""
     half_open_limit: int = 1000
     """Half-open IKE SAs at most; beyond it IKE_SA_INIT requests are dropped."""
+    half_open_per_address: int = 100
+    """Of these from one address (of IPv6: from one /64) at most; from half of it on that address has to bring a COOKIE,
+    so that nobody uses up another's (Section 2.6). 0: as many as there may be."""
+    unprotected_octets: int = 8192
+    """Length at most of a message that does not begin with SK or SKF, which anyone can have us read (Section 2.6)."""
     cookie_threshold: int = 50
     """From this many half-open IKE SAs on a COOKIE is demanded; 0: always (Section 2.6)."""
     cookie_secret_seconds: float = 120.0
@@ -141,6 +146,8 @@ class Settings:
     """The largest IP datagram that is sent whole; longer messages go in fragments. 0: no fragmentation (RFC 7383)."""
     fragment_limit: int = 64
     """Fragments of one message that are taken at most (RFC 7383)."""
+    message_octets: int = 65535
+    """Length at most of what the fragments of one message carry together (RFC 7383)."""
     nonce_octets: int = 32
     """Length of our nonces: 16 to 256, and at least half the key size of the PRF (Section 2.10)."""
 

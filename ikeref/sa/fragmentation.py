@@ -57,6 +57,8 @@ def arrived(turn: Turn, ike: IkeSa, outer: Message, datagram: bytes, *, wanted: 
         raise Dropped("a fragment of a message that was processed", section="RFC 7383 2.6.1")
     # State
     parts = (fragment,) if known is None or known.total < total else (*known.parts, fragment)  # 7383-2.6-04
+    if sum(len(part.content) for part in parts) > turn.env.settings.message_octets:
+        raise Dropped("the fragments are too much together", section="RFC 7383 2.6")
     others = tuple([each for each in ike.partial if each is not known])
     if len(parts) < total:
         expires = known.expires if known is not None else turn.now + turn.patience

@@ -141,7 +141,7 @@ COOKIES: tuple[Mutant, ...] = (
     mutant(
         "demand no cookie",
         "2.6",
-        edit("endpoint", "if self.settings.cookie_threshold <= self.half_open and not", "if False and not"),
+        edit("endpoint", "if self._wants_cookie(path) and not", "if False and not"),
         origin="7296-2.6-10",
     ),
     mutant(
@@ -430,8 +430,8 @@ ENDPOINT: tuple[Mutant, ...] = (
         "2.6",
         edit(
             "endpoint",
-            "self.half_open += _is_half_open(after) - _is_half_open(before)",
-            "self.half_open += _is_half_open(after) and before is None",
+            "self.half_open += change\n",
+            "self.half_open += max(change, 0)\n",
         ),
     ),
     mutant(
