@@ -181,6 +181,9 @@ class Nothing:
     def remove(self, remove: sa.Remove) -> None:
         """Ignored."""
 
+    def arrived(self, packet: bytes, ecn: int) -> None:
+        """Ignored."""
+
 
 async def _rest(ends: dict[str, End]) -> None:
     """Wait until nothing is under way, a moment after the last datagram."""
