@@ -33,13 +33,14 @@ def sealed(
     *,
     response: bool = False,
     iv: int = 99,
+    version: int = 0x20,
     crypto: Provider | None = None,
 ) -> bytes:
     """A message under the keys of `ike`, as its end would send it."""
     assert ike.suite is not None
     assert ike.keys is not None
     flags = (FLAG_INITIATOR if ike.initiator else 0) | (FLAG_RESPONSE if response else 0)
-    message = Message(ike.spi_i, ike.spi_r, exchange, flags, number, payloads)
+    message = Message(ike.spi_i, ike.spi_r, exchange, flags, number, payloads, version)
     sk_e, sk_a = (ike.keys.sk_ei, ike.keys.sk_ai) if ike.initiator else (ike.keys.sk_er, ike.keys.sk_ar)
     crypto = crypto or FreeCrypto()
     return envelope.protect(crypto, ike.suite, sk_e, sk_a, message, iv.to_bytes(crypto.iv_size(ike.suite), "big"))

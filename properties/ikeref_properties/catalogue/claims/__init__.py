@@ -8,7 +8,8 @@
   fails under one of the faults; without any fault they pass.
 * `fault`: one or several faults of the code by name; `edit`: one that is made for this claim, [module, old, new] as in
   `mutants.edit`, or several.
-* `altered`: in words, what the test alters in a message or a situation; the same test holds the unaltered twin.
+* `altered`: in words, what the test alters in a message or a situation; the same test holds the unaltered twin. Where
+  there are faults as well, some of the tests may be about this alone.
 * `code`: where it is, PATH::FUNCTION, if no fault says so; `rows`: names of rows of the model; `property`: numbers of
   properties (`ikeref prove`); `interop`: tests of `tests/interop`, with the case in brackets where one is meant. Rows
   and properties that name the requirement themselves need not be repeated.
