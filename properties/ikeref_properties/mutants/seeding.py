@@ -90,6 +90,7 @@ def source_of(each: Edit) -> str:
     return ast.get_source_segment(source, node) or ""
 
 
+@cache
 def place_of(each: Edit) -> str:
     """The function that an edit changes, as `ikeref/sa/step.py::step`; "" where the edit does not fit."""
     source = inspect.getsource(import_module(each.module))
@@ -106,10 +107,15 @@ def _function_at(source: str, line: int, each: Edit) -> str:
 
 def _node_at(source: str, line: int, each: Edit) -> tuple[str, ast.FunctionDef]:
     last = line + each.old.rstrip("\n").count("\n")
-    for name, node in _functions(ast.parse(source), ""):
+    for name, node in _parsed(source):
         if node.lineno <= line and last <= (node.end_lineno or 0):
             return name, node
     raise ValueError(f"{each.old!r} does not stand within a function of {each.module}")
+
+
+@cache
+def _parsed(source: str) -> tuple[tuple[str, ast.FunctionDef], ...]:
+    return tuple(_functions(ast.parse(source), ""))
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef]]:
