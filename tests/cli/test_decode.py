@@ -148,7 +148,7 @@ def test_captures_of_the_tour_open_with_its_key_log(ike: str, nat: bool, tmp_pat
     code, found = as_json(str(files.capture), "--keys", str(files.folder))
     assert code == 0
     assert len(found) == 20
-    assert found[2]["inside"] == ["IDi", "AUTH", "IDr", "SA", "TSi", "TSr"]
+    assert found[2]["inside"] == ["IDi", "IDr", "AUTH", "SA", "TSi", "TSr"]
     assert all("inside" in each for each in found[2:])
     code, output = ikeref(str(files.capture))
     assert "SK stays closed: no keys given" in output
