@@ -291,13 +291,18 @@ def accept(
     """The initiator is authenticated: the IKE SA is up, and what the first request asked for is answered."""
     handshake = ike.handshake
     assert handshake is not None
+    # Check
+    if not turn.connection.childless and not any(type(payload) is SA for payload in first):
+        reason = "no Child SA is asked for, and policy wants one"  # 6023-3-07, 6023-3-09
+        turn.audit(reason)
+        return Reply((N(NotifyType.INVALID_SYNTAX),), close=reason)
     # State
     turn.authenticated(identity)
     ike = established(turn, ike, identity, message_id, window=turn.env.settings.window_size)
     _heed_initial_contact(turn, identity, first)
     # Reply
     if maybe(first, SA, "1.2") is None:
-        return Reply(proof)
+        return Reply(proof)  # RFC 6023 section 3; 6023-3-04, 6023-3-05
     saved, count = turn.session(), len(turn.outputs)
     try:
         return Reply((*proof, *child.first_accept(turn, ike, handshake, first)))

@@ -198,7 +198,7 @@ def _process_request(turn: Turn, ike: IkeSa, message: Message, path: Path, broke
     # State
     turn.outputs.append(Received(message, path))
     if path != ike.path and _follows(ike):
-        ike = turn.put(ike._replace(path=path))
+        ike = _follow(turn, ike, path)
     reply = _answer(turn, ike, message, broken)
     _heed_window(turn, ike.spi, message)
     # Reply
@@ -210,8 +210,19 @@ def _process_request(turn: Turn, ike: IkeSa, message: Message, path: Path, broke
 
 
 def _follows(ike: IkeSa) -> bool:
-    """Whether the peer's address may change: it goes to port 4500, or a NAT gives it another (Section 2.23)."""
-    return ike.phase is Phase.HALF_OPEN or (ike.nat_remote and not ike.nat_local)  # 7296-2.23-30, 7296-2.23-32
+    """Whether the peer's address may change: it goes to port 4500, or a NAT gives it another (Section 2.23).
+
+    Only an authentic message that was not here before says so (7296-2.23-30, 7296-2.23-33); who is behind a NAT itself
+    follows nobody (7296-2.23-32).
+    """
+    return ike.phase is Phase.HALF_OPEN or (ike.phase > Phase.AUTH_SENT and not ike.nat_local)
+
+
+def _follow(turn: Turn, ike: IkeSa, path: Path) -> IkeSa:
+    """All that is sent from now on goes there, retransmissions too (7296-2.23-30, 7296-2.23-31)."""
+    if ike.phase is not Phase.HALF_OPEN:
+        turn.audit(f"the peer is now at {path.remote[0]} port {path.remote[1]} (Section 2.23)", ike.spi)
+    return turn.put(ike._replace(path=path))
 
 
 def _answer(turn: Turn, ike: IkeSa, message: Message, broken: RemoteProtocolError | None) -> Reply:
@@ -282,6 +293,8 @@ def _process_response(turn: Turn, ike: IkeSa, message: Message, path: Path, brok
     turn.outputs.append(Received(message, path))
     others = ike.outstanding[:place] + ike.outstanding[place + 1 :]
     ike = turn.put(ike._replace(outstanding=others, heard=turn.now))
+    if path != ike.path and _follows(ike):
+        ike = _follow(turn, ike, path)
     if broken:
         # Fatal at both ends (7296-2.21.3-04), and no answer to a response (7296-2.21-02).
         turn.close(ike, broken)
