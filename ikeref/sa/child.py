@@ -35,6 +35,7 @@ from ikeref.sa.values import (
     CreateChild,
     Crossing,
     DeleteChild,
+    DeleteIke,
     Handshake,
     IkeSa,
     Phase,
@@ -320,7 +321,13 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
         if agreed.suite.group:
             if key_exchange is None or not key_exchange.group == agreed.suite.group == intent.group:
                 raise InvalidSyntax("KE is not of the group chosen", section="1.3.1", field="KE.group")
-            g_ir = turn.env.crypto.agree(intent.group, intent.private, key_exchange.public)
+            try:
+                g_ir = turn.env.crypto.agree(intent.group, intent.private, key_exchange.public)
+            except InvalidSyntax as failure:
+                _not_rekeyed(turn, old, intent)
+                turn.outputs.append(Failed(f"Child SA {intent.config.name}", failure.reason))
+                turn.enqueue_first(ike, DeleteIke())  # 6989-2.5-06
+                return
     except RemoteProtocolError as failure:
         _not_rekeyed(turn, old, intent)
         _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure)
