@@ -24,10 +24,15 @@ def local_id(table: Table, address: str | None, credential: OwnCredential) -> Id
         subject = x509.load_der_x509_certificate(credential.chain[0]).subject
         return Identity(IdType.DER_ASN1_DN, subject.public_bytes())
     if isinstance(credential, EapPeer):
-        return table.table("local_auth").read("identity", identities.parse) or Identity(IdType.KEY_ID, b"")
+        return table.table("local_auth").read("identity", _access_identifier) or Identity(IdType.KEY_ID, b"")
     if address is not None:
         return identities.parse(address)
     raise table.fail("local_id", "is missing, and there is neither a certificate nor a local_address to take it from")
+
+
+def _access_identifier(name: str) -> Identity:
+    """A user's name for EAP as IDi: with a realm it is like a mail address (7296-3.5-17, 7296-3.5-19)."""
+    return Identity(IdType.RFC822_ADDR if "@" in name else IdType.KEY_ID, name.encode("utf-8"))
 
 
 def remote_id(table: Table, address: str | None) -> Identity | None:

@@ -7,6 +7,7 @@ open; `dn:0x...` gives the DER octets themselves.
 """
 
 import ipaddress
+from contextlib import suppress
 from typing import NamedTuple
 
 from cryptography import x509
@@ -62,7 +63,7 @@ def parse(text: str) -> Identity:
             case "fqdn":
                 return Identity(IdType.FQDN, _ascii(rest))
             case "email" | "rfc822":
-                return Identity(IdType.RFC822_ADDR, _ascii(rest))
+                return Identity(IdType.RFC822_ADDR, _mail(rest))
             case "keyid":
                 return Identity(IdType.KEY_ID, _octets(rest))
             case "dn" | "asn1dn":
@@ -72,7 +73,7 @@ def parse(text: str) -> Identity:
     if "=" in text:
         return Identity(IdType.DER_ASN1_DN, encode_dn(text))
     if "@" in text:
-        return Identity(IdType.RFC822_ADDR, _ascii(text))
+        return Identity(IdType.RFC822_ADDR, _mail(text))
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -90,7 +91,7 @@ def to_text(identity: Identity) -> str:
         if kind in (IdType.IPV4_ADDR, IdType.IPV6_ADDR):
             text = str(ipaddress.ip_address(data))
         elif kind in (IdType.FQDN, IdType.RFC822_ADDR):
-            text = data.decode("ascii")
+            text = data.decode("ascii" if kind == IdType.FQDN else "utf-8")
         elif kind == IdType.DER_ASN1_DN:
             text = dn_to_text(data)
             if encode_dn(text) != data:
@@ -101,8 +102,9 @@ def to_text(identity: Identity) -> str:
             return f"{registry.name(IdType, kind)}:{hexadecimal}"
         if text.isprintable():
             for candidate in (text, f"@{text}", f"email:{text}"):
-                if parse(candidate) == identity:
-                    return candidate
+                with suppress(ValueError):
+                    if parse(candidate) == identity:
+                        return candidate
     except ValueError:
         pass
     if kind in (IdType.KEY_ID, IdType.DER_ASN1_DN):
@@ -179,6 +181,13 @@ def _ascii(text: str) -> bytes:
     if not text or not text.isascii() or any(character.isspace() for character in text):
         raise ValueError(f"{text!r} is no name: it must be ASCII without blanks, and not empty")
     return text.encode("ascii")
+
+
+def _mail(text: str) -> bytes:
+    """A mail address or NAI, of which nothing is checked that a user's name may be (7296-3.5-11, 7296-3.5-18)."""
+    if not text or any(character.isspace() for character in text):
+        raise ValueError(f"{text!r} is no name: it must be without blanks, and not empty")
+    return text.encode("utf-8")
 
 
 def _octets(text: str) -> bytes:

@@ -62,9 +62,10 @@ def test_an_initiator_with_a_password(folder: Path) -> None:
 
 def test_the_identity_stands_for_a_missing_local_id(folder: Path) -> None:
     text = CLIENT.replace('local_id = "carol@example.org"\n', "")
-    own = 'local_auth = { eap = "md5", password = "pw", identity = "dave" }'
-    made = load(text.format(local=own, remote=TRUST), base=folder).connections[0]
-    assert made.local_id == parse("dave")
+    for name, expected in (("dave", "keyid:dave"), ("dave@example.org", "email:dave@example.org")):
+        own = f'local_auth = {{ eap = "md5", password = "pw", identity = "{name}" }}'
+        made = load(text.format(local=own, remote=TRUST), base=folder).connections[0]
+        assert made.local_id == parse(expected)
 
 
 def test_an_initiator_with_tls(folder: Path) -> None:
