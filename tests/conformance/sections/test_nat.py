@@ -6,6 +6,9 @@ import pytest
 from ikeref_properties.network import ADDRESS, ENDS, PEER, A, B, Flight, Pair, Record, connection
 
 from ikeref import sa
+from ikeref.esp import Carrier, Delivered, Sealed
+from ikeref.net.dataplane import RecordingDataPlane
+from ikeref.net.transport import Node
 from ikeref.policy.connections import Settings
 from ikeref.registry import NotifyType
 from ikeref.sa import Path, Phase, nat
@@ -13,6 +16,8 @@ from ikeref.sa.outputs import Install, Transmit
 from ikeref.wire import N, decode
 from ikeref.wire.encapsulation import KEEPALIVE, Esp, Ike, Keepalive, split
 from tests.conformance.sections import corpus
+from tests.unit.esp.test_carrier import THERE as PACKET
+from tests.unit.esp.test_carrier import Wire
 from tests.unit.sa.test_transport_mode import Natted
 
 NATS = ((), (A,), (B,), (A, B))
@@ -196,8 +201,9 @@ def test_2_23_10_either_side_may_ask_for_encapsulation() -> None:
 def keepalives(ends: Pair, end: str, seconds: float) -> list[float]:
     """When an end sends keepalives, in so many seconds of silence."""
     start, first = ends.now, len(ends.records)
-    while due := [each for other in ENDS if (each := ends.ends[other].next_deadline()) is not None]:
-        if min(due) > start + seconds:
+    for _ in range(100):
+        due = [each for other in ENDS if (each := ends.ends[other].next_deadline()) is not None]
+        if not due or min(due) > start + seconds:
             break
         ends.advance()
         ends.deliver_all()
@@ -283,3 +289,36 @@ def test_2_23_34_mobike_is_never_announced() -> None:
     said = {p.type for each in corpus.sent() for p in each.message.payloads if type(p) is N}
     assert NotifyType.MOBIKE_SUPPORTED not in said
     assert NotifyType.NAT_DETECTION_SOURCE_IP in said
+
+
+# --- ESP in UDP and without ----------------------------------------------------------------------------------------
+
+
+class Plane(RecordingDataPlane):
+    """A data plane that takes ESP."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        super().__init__()
+        self.carrier = carrier
+        self.results: list[object] = []
+
+    def arrived(self, packet: bytes, ecn: int) -> None:
+        self.results.append(self.carrier.receive(packet, ecn))
+
+
+def test_2_23_27_esp_in_udp_is_processed_though_no_nat_was_found() -> None:
+    """7296-2.23-09, 7296-2.23-27: and so is the same without UDP. Altered is the SPI, to the marker of IKE: then it is
+    no ESP."""
+    esp = Wire()
+    plane = Plane(esp.b.carrier)
+    node = Node(esp.b.endpoint, data_plane=plane)
+    where = Path(("192.0.2.2", 4500), ("192.0.2.1", 4500), encapsulated=True)
+    in_udp, plain, other = (esp.a.carrier.send(PACKET) for _ in "123")
+    assert isinstance(in_udp, Sealed)
+    assert isinstance(plain, Sealed)
+    assert isinstance(other, Sealed)
+    assert not in_udp.path.encapsulated
+    node.arrived(in_udp.packet, where)
+    plane.arrived(plain.packet, 0)
+    node.arrived(bytes(4) + other.packet[4:], where)
+    assert [type(each) for each in plane.results] == [Delivered, Delivered]

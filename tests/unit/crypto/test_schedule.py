@@ -62,8 +62,8 @@ def test_s2_17_sizes_of_child_keys(suite: ChildSuite, sizes: tuple[int, ...]) ->
 
 
 def test_s2_17_several_protocols_in_order_of_their_headers() -> None:
-    """AH in front of ESP: AH's key, ESP's two, then the same for the other direction."""
-    lengths = (20, 16, 20, 20, 16, 20)
+    """AH in front of ESP: AH's key, ESP's two, then the same for the other direction; not the other way round."""
+    lengths = (20, 16, 32, 20, 16, 32)
     pieces = keymat(REAL, Prf.HMAC_SHA1, b"d", NI, NR, lengths, b"g")
     assert tuple(map(len, pieces)) == lengths
     assert b"".join(pieces) == REAL.prf_plus(Prf.HMAC_SHA1, b"d", b"g" + NI + NR, sum(lengths))
