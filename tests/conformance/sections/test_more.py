@@ -297,6 +297,21 @@ def test_7383_2_4_only_what_is_too_long_goes_in_fragments() -> None:
     assert all(len(each.datagram) <= room for each in ends.past if wire.peek(each.datagram).exchange_type != 34)
 
 
+def test_7383_2_5_2_nothing_is_cut_again() -> None:
+    """A lower threshold alters what is sent from then on, and no retransmission."""
+    ends = pieces.at_auth()
+    before = [each.datagram for each in ends.flying]
+    ends.flying.clear()
+    ends.ends[A].environment = ends.ends[A].environment._replace(settings=Settings(fragment_octets=100))
+    ends.advance()
+    assert [each.datagram for each in ends.flying] == before
+    lower = Pair(1, settings=Settings(fragment_octets=100))
+    lower.initiate(A)
+    lower.deliver(lower.flying[0])
+    lower.deliver(lower.flying[0])
+    assert len(lower.flying) > len(before)
+
+
 def test_7383_2_6_1_a_fragment_number_is_part_of_what_is_new() -> None:
     """7383-2.6.1-01: with one message ID each number counts once, and another number is not taken for a copy."""
     ends = pieces.at_auth()
