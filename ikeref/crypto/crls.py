@@ -44,10 +44,16 @@ def read_crls(many_der: Sequence[bytes]) -> tuple[x509.CertificateRevocationList
     for each in many_der[:MAX_STATEMENTS]:
         try:
             crl = x509.load_der_x509_crl(each)
-            tuple(crl.extensions)
-        except UNREADABLE:
+            _ = (
+                crl.issuer,
+                crl.last_update_utc,
+                crl.next_update_utc,
+                crl.signature_hash_algorithm,
+                tuple(crl.extensions),
+            )
+            found.append(crl)
+        except (*UNREADABLE, UnsupportedAlgorithm):  # The package reads the parts when they are asked for.
             continue
-        found.append(crl)
     return tuple(found)
 
 
@@ -62,7 +68,10 @@ def by_crls(
     if not authentic:
         return Status(certificate, "unknown", "no CRL of its issuer")
     newest = max(authentic, key=lambda crl: crl.last_update_utc)
-    entry = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    try:
+        entry = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    except UNREADABLE:
+        return Status(certificate, "unknown", "the newest CRL of its issuer can't be read")
     if entry is not None:
         since, reason = f"since {entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC", _reason(entry)
         return Status(certificate, "revoked", f"by a CRL of {newest.last_update_utc:%Y-%m-%d}, {since}{reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import pytest
@@ -40,8 +41,8 @@ class Connection(NamedTuple):
     local: Peer
     remote: Peer
     auth: str = "psk"
-    """`psk`, or with certificates `ecdsa`, `rsa` or `ed25519`; `eap-md5`, `eap-mschapv2` or `eap-tls`, with which the
-    initiator proves itself, the responder by its certificate; `eap-only`: both by EAP-TLS alone."""
+    """`psk`, or with certificates `ecdsa`, `rsa` or `ed25519`, or `raw` for raw public keys; `eap-md5`, `eap-mschapv2` or
+    `eap-tls`, with which the initiator proves itself, the responder by its certificate; `eap-only`: both by EAP-TLS."""
     client: bool = False
     """With EAP: whether this end initiates."""
     proposals: str = "aes256gcm16-prfsha256-x25519"
@@ -55,12 +56,20 @@ class Connection(NamedTuple):
     """Further lines of strongSwan's section for the connection."""
     child_settings: tuple[str, ...] = ()
     """Further lines of strongSwan's sections for its Child SAs."""
+    trust: tuple[str, ...] = ()
+    """Further lines of strongSwan's section for its peer."""
     sections: str = ""
     """Further sections of swanctl.conf."""
     toml: tuple[str, ...] = ()
     """Further lines of ikeref's table for the connection."""
     child_toml: tuple[str, ...] = ()
     """Further lines of ikeref's tables for its Child SAs."""
+    own_toml: str = ""
+    """Further entries of ikeref's `local_auth`, with certificates."""
+    trust_toml: str = ""
+    """Further entries of ikeref's `remote_auth`, with certificates."""
+    files: Mapping[str, bytes] = MappingProxyType({})
+    """Further files, by their names in the folder of either configuration."""
     tables: str = ""
     """Further tables of ikeref's configuration."""
 

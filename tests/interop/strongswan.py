@@ -134,7 +134,7 @@ class StrongSwan:
     def load(self, connection: Connection, pki: Pki | None = None) -> None:
         """Load a connection and its credentials, in place of what was loaded before."""
         folder = self.scratch / "swanctl"
-        for name in ("x509", "x509ca", "private"):
+        for name in ("x509", "x509ca", "x509crl", "private", "pubkey"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         if pki is not None:
             credential = pki.credentials[connection.local.identity]
@@ -143,6 +143,8 @@ class StrongSwan:
                 (folder / "x509ca" / "intermediate.pem").write_bytes(pki.intermediate)
             (folder / "x509" / "own.pem").write_bytes(credential.certificate)
             (folder / "private" / "own.pem").write_bytes(credential.private_key)
+        for name, octets in connection.files.items():
+            (folder / name).write_bytes(octets)
         (folder / "swanctl.conf").write_text(render(connection))
         self._daemon.inside(
             *("env", "SWANCTL_DIR=/lab/swanctl"),
@@ -265,6 +267,7 @@ def render(connection: Connection) -> str:
         for name in connection.local.networks
     )
     settings = "".join(f"\n    {line}" for line in connection.settings)
+    remote += "".join(f"\n      {line}" for line in connection.trust)
     return f"""
 connections {{
   ike {{
@@ -305,6 +308,9 @@ def _auth(connection: Connection) -> tuple[str, str, str]:
     method, certificate = connection.auth, "      certs = own.pem"
     if method == "psk":
         return "      auth = psk", "      auth = psk", ""
+    if method == "raw":
+        own, peer = "      auth = pubkey\n      pubkeys = own.pub", "      auth = pubkey\n      pubkeys = peer.pub"
+        return own, peer, ""
     key = f"      auth = pubkey\n{certificate}"
     if method in ("ecdsa", "rsa", "ed25519"):
         return key, "      auth = pubkey", ""

@@ -41,6 +41,8 @@ def configuration(connection: Connection, settings: dict[str, float], pki: Pki |
             (folder / "authority.pem").write_bytes(pki.authority)
             (folder / "own.pem").write_bytes(credential.certificate + pki.intermediate)
             (folder / "own.key").write_bytes(credential.private_key)
+        for name, octets in connection.files.items():
+            (folder / name).write_bytes(octets)
         (folder / "ikeref.toml").write_text(render(connection, settings))
         return config.load(folder / "ikeref.toml")
     finally:
@@ -54,7 +56,10 @@ def render(connection: Connection, settings: dict[str, float]) -> str:
         case "psk", _:
             auth = f'psk = "{SECRET}"'
         case "ecdsa" | "rsa" | "ed25519", _:
+            own, others = f"{own}{connection.own_toml}", f"{others}{connection.trust_toml}"
             auth = f"local_auth = {{ {own} }}\nremote_auth = {{ {others} }}"
+        case "raw", _:
+            auth = 'local_auth = { key = "own.key" }\nremote_auth = { public_keys = "peer.pub" }'
         case "eap-only", True:
             auth = f'local_auth = {{ eap = "tls", {own}, {others}, eap_only = true }}'
         case "eap-only", False:

@@ -106,6 +106,8 @@ def crl(
         .issuer_name(issuer.certificate.subject)
         .last_update(at)
         .next_update(until)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False)
+        .add_extension(x509.CRLNumber(int(at.timestamp())), False)
     )
     for each, critical in extensions:
         builder = builder.add_extension(each, critical)

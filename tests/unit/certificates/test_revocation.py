@@ -65,7 +65,6 @@ CRLS = MappingProxyType(
             (crl(BELOW, extensions=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0"), True)]),),
             "unknown",
         ),
-        "numbered": ((crl(BELOW, extensions=[(x509.CRLNumber(7), False)]),), "good"),
         "of end entities": ((crl(BELOW, extensions=[point(only_contains_user_certs=True)]),), "good"),
         "of authorities": ((crl(BELOW, extensions=[point(only_contains_ca_certs=True)]),), "unknown"),
         "indirect": ((crl(BELOW, extensions=[point(indirect_crl=True)]),), "unknown"),
