@@ -41,7 +41,7 @@ class Connection(NamedTuple):
     local: Peer
     remote: Peer
     auth: str = "psk"
-    """`psk`, or with certificates `ecdsa`, `rsa` or `ed25519`, or `raw` for raw public keys; `eap-md5`, `eap-mschapv2` or
+    """`psk`; with certificates `ecdsa`, `rsa` or `ed25519`; `raw` for raw public keys; `eap-md5`, `eap-mschapv2` or
     `eap-tls`, with which the initiator proves itself, the responder by its certificate; `eap-only`: both by EAP-TLS."""
     client: bool = False
     """With EAP: whether this end initiates."""
