@@ -28,6 +28,10 @@ from ikeref.wire.encapsulation import Ike, split, wrap
 
 _COOKIE_OCTETS = 20
 _RESERVED_SPIS = 255
+_DRAWS = 64
+"""SPIs that are drawn at most until one is free: of 2^32 many are."""
+_PAUSE_SECONDS = 1.0
+"""Until what failed for want of randomness is tried again."""
 _HALF_OPEN = Phase.HALF_OPEN
 _ENCRYPTED = (PayloadType.SK, PayloadType.SKF)
 
@@ -117,7 +121,22 @@ class Endpoint:
             )
         except Dropped as dropped:
             return (Audit(f"dropped: {dropped}"),)
+        except OSError as error:  # no randomness: as if the datagram had been lost
+            self._fresh.clear()
+            return (Audit(f"dropped: {error}"),)
         return outputs + self._forget_stale(number, outputs, now)
+
+    def not_installed(self, spi_in: bytes, reason: str, now: float) -> tuple[Output, ...]:
+        """The host could not open a direction of the Child SA with that inbound SPI: it is deleted, since it carries
+        nothing and the peer takes it for good (Section 1.4.1)."""
+        number = self._by_spi.get(spi_in)
+        told = Audit(f"the host refuses the Child SA: {reason}", spi_in)
+        if number is None:
+            return (told,)
+        try:
+            return (told, *self.command(number, sa.DeleteChild(spi_in), now))
+        except LocalProtocolError as error:
+            return (told, Audit(f"it is not deleted: {error.reason}", spi_in))
 
     # Time
 
@@ -134,7 +153,15 @@ class Endpoint:
             _, number = heapq.heappop(self._deadlines)
             del self._due[number]
             session = self.sessions[number]
-            outputs += self._keep(number, session, sa.step(session, sa.Tick(), now, self.environment))
+            try:
+                step = sa.step(session, sa.Tick(), now, self.environment)
+            except OSError as error:
+                self._fresh.clear()
+                self._due[number] = now + _PAUSE_SECONDS
+                heapq.heappush(self._deadlines, (now + _PAUSE_SECONDS, number))
+                outputs.append(Audit(f"put off: {error}"))
+                continue
+            outputs += self._keep(number, session, step)
         return tuple(outputs)
 
     # Datagrams
@@ -150,6 +177,9 @@ class Endpoint:
             return self._receive(datagram, path, now)
         except Dropped as dropped:
             return (Audit(f"dropped: {dropped}"),)
+        except OSError as error:  # no randomness: as if the datagram had been lost
+            self._fresh.clear()
+            return (Audit(f"dropped: {error}"),)
 
     def _receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]:
         header = wire.peek(datagram)
@@ -348,11 +378,12 @@ class Endpoint:
 
     def _new_spi(self, octets: int) -> bytes:
         """Random, not in use at this end; those of Child SAs lie above the reserved ones (RFC 4303 section 2.1)."""
-        while True:
+        for _ in range(_DRAWS):
             spi = self.environment.random(octets)
             if int.from_bytes(spi, "big") > _RESERVED_SPIS and spi not in self._by_spi and spi not in self._fresh:
                 self._fresh.append(spi)
                 return spi
+        raise OSError("the source of randomness repeats itself")
 
 
 def _check_supported(connection: Connection, crypto: Provider) -> None:
@@ -397,7 +428,7 @@ class _Bucket:
     def take(self, now: float) -> bool:
         """Whether one more is allowed at time `now`."""
         if self._then is not None:
-            self._left = min(self._rate, self._left + (now - self._then) * self._rate)
+            self._left = min(self._rate, self._left + max(0.0, now - self._then) * self._rate)
         self._then = now
         if self._left < 1:
             return False

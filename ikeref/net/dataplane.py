@@ -9,15 +9,19 @@ from typing import NamedTuple, Protocol
 from ikeref.sa.outputs import Install, Remove
 
 
+class NotInstalled(Exception):
+    """A data plane can't open a direction, and says why: the Child SA is deleted then (Section 1.4.1)."""
+
+
 class DataPlane(Protocol):
-    """Opens and closes one direction of a Child SA, and takes packets; no method may raise for what it refuses."""
+    """Opens and closes one direction of a Child SA, and takes packets; no method but `install` may raise."""
 
     def install(self, install: Install) -> None:
-        """Open a direction; for inbound traffic it is there before the peer can send."""
+        """Open a direction; for inbound traffic it is there before the peer can send. Raises NotInstalled."""
         ...
 
     def remove(self, remove: Remove) -> None:
-        """Close a direction and forget its keys."""
+        """Close a direction and forget its keys; also one that it refused to open."""
         ...
 
     def arrived(self, packet: bytes, ecn: int) -> None:

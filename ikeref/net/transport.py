@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from ikeref.errors import LocalProtocolError
 from ikeref.esp.packet import HEADER_SIZE
 from ikeref.net.clock import Clock, monotonic
-from ikeref.net.dataplane import DataPlane, RecordingDataPlane
+from ikeref.net.dataplane import DataPlane, NotInstalled, RecordingDataPlane
 from ikeref.net.disturb import Disturbance, Fate
 from ikeref.net.lookup import HttpLookup, Lookup
 from ikeref.net.sockets import Port, udp_port
@@ -46,6 +46,8 @@ class Engine(Protocol):
 
     def fetched(self, answer: Fetched, now: float) -> tuple[Output, ...]: ...
 
+    def not_installed(self, spi_in: bytes, reason: str, now: float) -> tuple[Output, ...]: ...
+
 
 class Sent(NamedTuple):
     """A datagram left this end; stands for the Transmit that asked for it."""
@@ -66,7 +68,7 @@ Event = Sent | Arrived | Output
 """What observers see: an Arrived comes before what it leads to."""
 
 Observer = Callable[[Event, float], None]
-"""Told of each event, with the time of day in seconds since 1970. It must not raise."""
+"""Told of each event, with the time of day in seconds since 1970. It must not raise; an OSError is logged."""
 
 
 class Bind(NamedTuple):
@@ -199,17 +201,23 @@ class Node:
         self._perform(self.endpoint.timer(self._clock()))
 
     def _perform(self, outputs: tuple[Output, ...]) -> None:
+        refused: list[tuple[bytes, str]] = []
         for output in outputs:
             if type(output) is Transmit:
                 self._transmit(output)
                 continue
             if type(output) is Install:
-                self.data_plane.install(output)
+                try:
+                    self.data_plane.install(output)
+                except NotInstalled as why:
+                    refused.append((output.child.spi_in, str(why)))
             elif type(output) is Remove:
                 self.data_plane.remove(output)
             elif type(output) is Fetch:
                 self._fetch(output)
             self._tell(output)
+        for spi_in, reason in refused:
+            self._perform(self.endpoint.not_installed(spi_in, reason, self._clock()))
         self._arm()
         for entry in tuple(self._waiting):
             condition, future = entry
@@ -260,7 +268,10 @@ class Node:
         if self._observers:
             now = time.time()
             for observer in self._observers:
-                observer(event, now)
+                try:
+                    observer(event, now)
+                except OSError as error:  # a disk that is full stops no protocol
+                    _log.error("an observer failed: %s", error)
 
     def _arm(self) -> None:
         """One timer for the whole endpoint. An early one does no harm: it finds nothing due and arms the next."""

@@ -84,6 +84,12 @@ class End:
     def next_deadline(self) -> float | None:
         return self.endpoint.next_deadline()
 
+    def fetched(self, answer: sa.Fetched, now: float) -> tuple[Output, ...]:
+        return self._noted(self.endpoint.fetched(answer, now))
+
+    def not_installed(self, spi_in: bytes, reason: str, now: float) -> tuple[Output, ...]:
+        return self._noted(self.endpoint.not_installed(spi_in, reason, now))
+
     # Account
 
     def _noted(self, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
