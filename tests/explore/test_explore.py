@@ -1,9 +1,11 @@
 """Every state of two real ends within small bounds; and that what is wrong would be found."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from ikeref_properties.explore import faults
+from ikeref_properties.explore import comparison, faults
 from ikeref_properties.explore.fingerprint import EXACT, SOUND, Merging, fingerprint
 from ikeref_properties.explore.search import Result, Search
 from ikeref_properties.explore.skeleton import COVERED
@@ -12,6 +14,7 @@ from ikeref_properties.explore.values import Bounds
 from typer.testing import CliRunner
 
 from ikeref.cli.main import app
+from ikeref.sa import child, collisions, rekey
 
 COLLIDING = ("rekey child", "rekey IKE", "delete child", "delete IKE")
 
@@ -31,7 +34,7 @@ def why(result: Result) -> str:
 @pytest.mark.parametrize(
     ("bounds", "states"),
     [
-        (Bounds(commands=1, losses=1, duplicates=1), 2_000),
+        (Bounds(commands=1, losses=1, duplicates=1), 450),
         (Bounds(commands=1, losses=2, duplicates=2, every_nonce=False, early=True), 1_000),
         (Bounds(commands=1, losses=1, duplicates=1, children=2, every_nonce=False), 900),
     ],
@@ -57,7 +60,7 @@ def test_no_state_deviates_with_two_commands_an_end() -> None:
 
 @pytest.mark.parametrize(
     ("bounds", "states"),
-    [(Bounds(1, 1, 1, window=2), 3_000), (Bounds(1, 1, 1, window=2, children=2, every_nonce=False), 2_000)],
+    [(Bounds(1, 1, 1, window=2), 700), (Bounds(1, 1, 1, window=2, children=2, every_nonce=False), 2_000)],
     ids=["one Child SA", "two Child SAs"],
 )
 def test_no_state_deviates_with_windows_of_2(bounds: Bounds, states: int) -> None:
@@ -154,10 +157,72 @@ def test_an_unsound_merging_is_noticed(merging: Merging, fault: str, bounds: Bou
     assert search(bounds, merging, fault).counterexample is None
 
 
+ORDERS = Merging(comparisons=False)
+"""Nonces by their whole order."""
+
+
+@pytest.mark.parametrize(
+    ("bounds", "states"), [(Bounds(1, 1, 1), 2_000), (Bounds(1, 1, 1, window=2), 3_000)], ids=["windows of 1", "of 2"]
+)
+def test_only_what_comparisons_will_say_matters_of_nonces(bounds: Bounds, states: int) -> None:
+    whole, merged = search(bounds, ORDERS), search(bounds)
+    assert whole.states > states
+    assert merged.states < 0.5 * whole.states
+    assert merged.behaviours == whole.behaviours
+    assert merged.seen.rests == whole.seen.rests
+    assert set(merged.seen.rows) == set(whole.seen.rows)
+    assert (why(merged), merged.complete) == (why(whole), whole.complete) == ("", True)
+
+
+@pytest.mark.parametrize("fault", ["first-nonces", "highest-loses", "nobody-loses", "nonces-as-numbers"])
+def test_faults_of_the_comparison_are_found_with_whole_orders_and_without(fault: str) -> None:
+    bounds = Bounds(1, 0, 0, kinds=("rekey child", "rekey IKE"))
+    whole, merged = search(bounds, ORDERS, fault).counterexample, search(bounds, SOUND, fault).counterexample
+    assert whole is not None
+    assert merged is not None
+    assert merged.deviation.rule == whole.deviation.rule
+    assert len(merged.schedule) == len(whole.schedule)
+
+
+def test_a_merging_that_takes_the_code_to_compare_less_than_it_does_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where states are told apart by Ni alone, the order in which Nr decides is never followed to its end."""
+
+    def less(pair: comparison.Pair) -> object:
+        return pair.first[0] < pair.second[0]
+
+    bounds, fault = Bounds(1, 0, 0, kinds=("rekey child",)), "first-nonces"
+    assert search(bounds, SOUND, fault).counterexample is not None
+    monkeypatch.setattr(comparison, "_answer", less)
+    assert search(bounds, SOUND, fault).counterexample is None
+
+
+def test_every_comparison_that_the_code_makes_was_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nonces of rekeys without a response are told apart by pairs; no other two are ever compared."""
+    foreseen: set[frozenset[bytes]] = set()
+    asked: set[frozenset[bytes]] = set()
+    answer, redundant = comparison.Verdicts.of, collisions.ours_is_redundant
+
+    def noted(verdicts: comparison.Verdicts, pair: comparison.Pair) -> bytes:
+        foreseen.add(frozenset((*pair.first, *pair.second)))
+        return answer(verdicts, pair)
+
+    def made(ours: Any, theirs: Any, *spis: Any) -> bool:
+        asked.add(frozenset((*ours, *theirs)))
+        return redundant(ours, theirs, *spis)
+
+    monkeypatch.setattr(comparison.Verdicts, "of", noted)
+    monkeypatch.setattr(child, "collisions", SimpleNamespace(ours_is_redundant=made))
+    monkeypatch.setattr(rekey, "collisions", SimpleNamespace(ours_is_redundant=made))
+    assert search(Bounds(1, 1, 1)).complete
+    assert len(asked) >= 5, "one for each answer"
+    assert asked <= foreseen
+
+
 def test_ends_change_places_and_nothing_is_missed() -> None:
     """With the ends told apart there are twice as many states, and nothing else to be seen."""
     whole, half = search(Bounds(1, 1, 1), Merging(symmetry=False)), search(Bounds(1, 1, 1))
     assert half.states < 0.51 * whole.states
+    assert half.apart == whole.apart == whole.states
     assert half.behaviours == whole.behaviours
     assert half.seen.rests == whole.seen.rests
     assert (why(half), half.complete) == (why(whole), whole.complete) == ("", True)

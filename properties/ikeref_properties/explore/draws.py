@@ -87,14 +87,14 @@ class Draws:
             self._spi = 0
         if not rivals:
             return _MIDDLE.to_bytes(_PLACE) + tail
-        places = _places(tuple(sorted(set(rivals))), tail)
+        found = places(tuple(sorted(set(rivals))), tail)
         if self._high:
             # Which SPI is lower can only matter where the nonces are equal.
-            places = [place for place in places if place in rivals]
-        return places[self._choose(len(places))]
+            found = [place for place in found if place in rivals]
+        return found[self._choose(len(found))]
 
 
-def _places(rivals: tuple[bytes, ...], tail: bytes) -> list[bytes]:
+def places(rivals: tuple[bytes, ...], tail: bytes) -> list[bytes]:
     """All places in the order: lower, higher, between, equal, a prefix; and the only one there is, continued."""
     values = [int.from_bytes(rival[:_PLACE]) for rival in rivals]
     found = [(values[0] // 2).to_bytes(_PLACE) + tail, ((values[-1] + _TOP) // 2).to_bytes(_PLACE) + tail]

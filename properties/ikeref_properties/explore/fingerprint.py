@@ -10,7 +10,8 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
-from ikeref_properties.explore.skeleton import EndSkeleton, IkeKey, IkeSkeleton, MessageSkeleton, Origin
+from ikeref_properties.explore.comparison import IkeKey, Verdicts, pairs
+from ikeref_properties.explore.skeleton import EndSkeleton, IkeSkeleton, MessageSkeleton, Origin
 from ikeref_properties.explore.values import End, Flight, State
 
 OCTETS = 12
@@ -21,6 +22,8 @@ class Merging(NamedTuple):
 
     nonce_order: bool = False
     """Unsound: the order of nonces that are compared."""
+    comparisons: bool = True
+    """Of nonces only what comparisons will say; else their whole order."""
     identities: bool = False
     """Unsound: which SPI is which."""
     symmetry: bool = True
@@ -40,26 +43,32 @@ class Mark(NamedTuple):
     """12; the same for states that count as one."""
     turned: bool
     """Whether the ends change places in it."""
+    single: bool = True
+    """Whether nothing else counts as the same: not even the state with the ends in each other's place."""
 
 
-def fingerprint(state: State, origin: Origin, merging: Merging = SOUND) -> Mark:
-    """The same for states that count as one."""
+def fingerprint(state: State, origin: Origin, merging: Merging = SOUND, verdicts: Verdicts | None = None) -> Mark:
+    """The same for states that count as one; `verdicts` remembers what was found out about nonces."""
+    verdicts = verdicts or Verdicts()
     if merging.exact:
         return Mark(_exact(state), False)
     if not merging.symmetry:
-        return Mark(_digest(state, False, origin, merging), False)
+        return Mark(_digest(state, False, origin, merging, verdicts), False)
     first, second = state.ends[0].skeleton.octets, state.ends[1].skeleton.octets
     if first != second:
         turned = second < first
-        return Mark(_digest(state, turned, origin, merging), turned)
-    straight, turned_round = _digest(state, False, origin, merging), _digest(state, True, origin, merging)
+        return Mark(_digest(state, turned, origin, merging, verdicts), turned, False)
+    straight, turned_round = (
+        _digest(state, False, origin, merging, verdicts),
+        _digest(state, True, origin, merging, verdicts),
+    )
     if straight == turned_round:
         commands = state.left.commands
         return Mark(straight, commands[0] < commands[1])
-    return Mark(min(straight, turned_round), turned_round < straight)
+    return Mark(min(straight, turned_round), turned_round < straight, False)
 
 
-def _digest(state: State, turned: bool, origin: Origin, merging: Merging) -> bytes:
+def _digest(state: State, turned: bool, origin: Origin, merging: Merging, verdicts: Verdicts) -> bytes:
     ends = (state.ends[1], state.ends[0]) if turned else state.ends
     first, second = ends[0].skeleton, ends[1].skeleton
     out = bytearray(first.octets + second.octets)
@@ -71,9 +80,15 @@ def _digest(state: State, turned: bool, origin: Origin, merging: Merging) -> byt
     flying = [(flight.skeleton, _relative(flight, state.ends)) for flight in state.flights]
     answers = _answers(state.flights, ends, turned)
     ranks: dict[bytes, int] = {}
-    if not merging.nonce_order and (live := _live(first, second, answers, state.flights)):
-        ranks = _ranks(live, first, second, out)
+    if merging.nonce_order or not (first.rekeys or second.rekeys):
+        pass
+    elif merging.comparisons:
+        for pair in pairs(first.rekeys, second.rekeys, _responses(answers, state.flights)):
+            out += verdicts.of(pair)
+    else:
+        ranks = _ranks(_live(first, second, answers, state.flights), first, second, out)
         out += bytes([ranks[nonce] for nonce in first.nonces + second.nonces])
+        out += bytes([each.spi < each.crossed_spi for each in (*first.rekeys, *second.rekeys) if each.crossed])
     out += _numbers(first, second)
     known = dict(names)
     if len(flying) > 1:
@@ -162,6 +177,14 @@ def _answers(flights: tuple[Flight, ...], ends: tuple[End, End], turned: bool) -
     ]
 
 
+def _responses(
+    answers: list[tuple[MessageSkeleton, ...]], flights: tuple[Flight, ...]
+) -> dict[tuple[IkeKey, int], bytes]:
+    """The nonces in responses that are still to be received."""
+    coming = [*[each for kept in answers for each in kept], *[flight.skeleton for flight in flights]]
+    return {(each.ike, each.message_id): each.nonces[0] for each in coming if each.response and each.nonces}
+
+
 def _live(
     first: EndSkeleton,
     second: EndSkeleton,
@@ -183,10 +206,10 @@ def _ranks(live: set[bytes], first: EndSkeleton, second: EndSkeleton, out: bytea
     order = sorted(live)
     out.append(len(order))
     out += bytes([after.startswith(before) for before, after in pairwise(order)])
-    for size, nonce, spi in first.rivals:
-        for other_size, other_nonce, other_spi in second.rivals:
-            if size == other_size and nonce == other_nonce:
-                out.append(1 + (spi < other_spi))
+    for rekey in first.rekeys:
+        for other in second.rekeys:
+            if rekey.size == other.size and rekey.nonce == other.nonce:
+                out.append(1 + (rekey.spi < other.spi))
     return {nonce: place for place, nonce in enumerate(order, 1)}
 
 

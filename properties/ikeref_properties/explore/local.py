@@ -17,11 +17,13 @@ from ikeref.policy.connections import Connection, Settings
 from ikeref.sa import Environment, Path, Session
 from ikeref.sa.step import Datagram, Tick
 from ikeref.sa.values import ChildRequest, DeleteIke, IkeRequest
-from ikeref.wire import FLAG_INITIATOR, Message, peek
+from ikeref.wire import FLAG_INITIATOR, Message
 from ikeref_properties.explore import checks, skeleton
+from ikeref_properties.explore.comparison import IKE_SPI, Rekey
 from ikeref_properties.explore.draws import NONCE_OCTETS, Draws, Rivals, calendar
-from ikeref_properties.explore.skeleton import EndSkeleton, Origin
-from ikeref_properties.explore.values import Deviation, End, Flight
+from ikeref_properties.explore.kinds import Kinds, Shape
+from ikeref_properties.explore.skeleton import EndSkeleton, MessageSkeleton, Origin
+from ikeref_properties.explore.values import Deviation, End, Flight, Old
 from ikeref_properties.network import ADDRESS, ENDS, PEER
 from ikeref_properties.refinement.step import Referee, Step, deferred_after
 
@@ -52,6 +54,14 @@ class Branch(NamedTuple):
     """What the end did, without names and numbers: to compare what two searches saw."""
 
 
+class Verdict(NamedTuple):
+    """What was found of a step, for all steps of its kind."""
+
+    deviation: Deviation | None
+    taken: tuple[tuple[str, str], ...]
+    """The rows that explain it, each with the answer given."""
+
+
 Memory = dict[tuple[int, type, object, Rivals], tuple[End, tuple[Branch, ...]]]
 
 
@@ -78,6 +88,8 @@ class Local:
             for draws, policy in zip(self._draws, connections)
         )
         self._every_nonce = every_nonce
+        self._kinds = Kinds()
+        self._verdicts: dict[tuple[Shape, tuple[int, ...]], Verdict] = {}
         self._memory: Memory = {}
         self._older: Memory = {}
         self.referee = Referee(rows)
@@ -88,16 +100,21 @@ class Local:
     def forget(self) -> None:
         """Give memory back, but for what was needed since this was last called."""
         self._older, self._memory = self._memory, {}
+        self._kinds.forget()
 
     def branches(
-        self, who: int, end: End, key: object, peer: End, message: Message | None = None
+        self, who: int, end: End, key: object, peer: End, message: MessageSkeleton | None = None
     ) -> tuple[Branch, ...]:
         """What an input can lead to: nothing where it is not allowed. `key` says which input.
 
-        A key is the octets of a datagram (of which `message` is the same in clear), a command, or a timer's name with
-        its place.
+        A key is the octets of a datagram (of which `message` is what it says), a command, or a timer's name with its
+        place.
         """
-        rivals = _rivals(end, peer, key) if self._every_nonce else Rivals()
+        rivals = (
+            NOBODY
+            if not self._every_nonce or end.session is None
+            else _rivals(end, peer, message.message if message is not None else None)
+        )
         memory = (id(end), type(key), key, rivals)
         known = self._memory.get(memory)
         if known is not None:
@@ -109,10 +126,12 @@ class Local:
         self._memory[memory] = (end, found)
         return found
 
-    def _run(self, who: int, end: End, key: object, rivals: Rivals, message: Message | None) -> list[Branch]:
+    def _run(self, who: int, end: End, key: object, rivals: Rivals, said: MessageSkeleton | None) -> list[Branch]:
         session = end.session
+        message = said.message if said is not None else None
         if session is None:
             return [Branch(end, (), (), None)] if type(key) is bytes else []
+        kind = self._kinds.of(who, end, key, said)
         what, session = _input(session, key, who)
         draws, env = self._draws[who], self._environments[who]
         found: list[Branch] = []
@@ -126,12 +145,8 @@ class Local:
             except LocalProtocolError:
                 return []
             except Dropped:
-                deviation = (
-                    self._judged(Step(session, message, (), session, end.deferred, end.deferred))
-                    if message is not None
-                    else None
-                )
-                return [Branch(end, (), (), deviation)]
+                ignored = Branch(end, (), (), None)
+                return [self._judged((kind, ()), who, end, session, key, message, ignored)]
             except Exception as error:  # whatever it is, it is a finding
                 if isinstance(error, ProtocolError):
                     why = f"a ProtocolError gets out: {error}"
@@ -142,16 +157,35 @@ class Local:
                 taken = (*script, *(0,) * (place - len(script)))
                 scripts += [(*taken, other) for other in range(draws.choices[place] - 1, 0, -1)]
             branch = _branch(who, end, key, session, step, draws.count, self._origin, message)
-            if branch.deviation is None and (word := message or _word(key)) is not None:
-                asked = Step(session, word, step.outputs, branch.end.session, end.deferred, branch.end.deferred)
-                branch = branch._replace(deviation=self._judged(asked))
-            found.append(branch if branch.deviation is not None else self._with_the_past(who, end, branch))
+            chosen = (kind, (*script, *draws.choices))
+            found.append(self._judged(chosen, who, end, session, key, message, branch))
         return found
 
-    def _judged(self, step: Step) -> Deviation | None:
-        """What the rows say of a step."""
-        why = self.referee.judge(step).why if self._judges else ""
-        return Deviation("the rows", why) if why else None
+    def _judged(
+        self,
+        kind: tuple[Shape, tuple[int, ...]],
+        who: int,
+        end: End,
+        before: Session,
+        key: object,
+        message: Message | None,
+        branch: Branch,
+    ) -> Branch:
+        """A branch with what the rows say of it, and what comes of old datagrams after it: asked once for each kind."""
+        known = self._verdicts.get(kind)
+        if known is None:
+            word = message or _word(key)
+            taken: tuple[tuple[str, str], ...] = ()
+            if branch.deviation is None and word is not None and self._judges:
+                asked = Step(before, word, branch.outputs, branch.end.session, end.deferred, branch.end.deferred)
+                why, taken = self.referee.judge(asked)
+                branch = branch._replace(deviation=Deviation("the rows", why) if why else None)
+            if branch.deviation is None and branch.end is not end:
+                branch = self._with_the_past(who, end, branch)
+            self._verdicts[kind] = Verdict(branch.deviation, taken)
+            return branch
+        self.referee.taken.update(known.taken)
+        return branch if known.deviation is None else branch._replace(deviation=known.deviation)
 
     def _with_the_past(self, who: int, before: End, branch: Branch) -> Branch:
         """What came before comes again: requests answered last get the same responses, all else has no effect."""
@@ -163,13 +197,13 @@ class Local:
             if (ike.spi, ike.outstanding, ike.expected, ike.answered, ike.phase) in known:
                 continue
             old = list(branch.end.old.get((ike.spi, True), ()) if ike.outstanding else ())
-            for datagram in branch.end.old.get((ike.spi, False), ()):
-                if peek(datagram).message_id not in ike.answered:
-                    old.append(datagram)
+            for number, datagram in branch.end.old.get((ike.spi, False), ()):
+                if number not in ike.answered:
+                    old.append((number, datagram))
                 elif not self._replays(who, session, datagram):
                     why = "a request that was answered does not get the same response"
                     return branch._replace(deviation=Deviation("retransmission (Section 2.1)", why))
-            for datagram in old:
+            for _, datagram in old:
                 self.steps += 1
                 try:
                     sa.step(session, Datagram(datagram, INCOMING[who]), NOW, self._environments[who])
@@ -237,9 +271,7 @@ def _word(key: object) -> sa.Command | Alarm | None:
     return None if type(key) is bytes else key  # type: ignore[return-value]  # a command
 
 
-def _remembered(
-    end: End, session: Session | None, key: object, outputs: tuple[sa.Output, ...]
-) -> dict[tuple[bytes, bool], tuple[bytes, ...]]:
+def _remembered(end: End, session: Session | None, key: object, outputs: tuple[sa.Output, ...]) -> Old:
     """The datagrams that came last on each IKE SA."""
     if type(key) is not bytes:
         return end.old
@@ -250,7 +282,8 @@ def _remembered(
             place = (spi, message.is_response)
             size = next((ike.window for ike in session.ikes if ike.spi == spi), 1) if session is not None else 1
             before = end.old.get(place, ())
-            return {**end.old, place: (key,) if message.is_response else (*before[-size:], key)}
+            now = (message.message_id, key)
+            return {**end.old, place: (now,) if message.is_response else (*before[-size:], now)}
     return end.old
 
 
@@ -308,16 +341,33 @@ def _due(session: Session, timer: str, which: int, number: int) -> Session:
     return session._replace(ikes=(*session.ikes[:which], ike, *session.ikes[which + 1 :]))
 
 
-def _rivals(end: End, peer: End, key: object) -> Rivals:
+def _rivals(end: End, peer: End, message: Message | None) -> Rivals:
     """The nonces that one drawn now may be compared with."""
-    theirs, ours = peer.skeleton, end.skeleton
-    if not theirs.rivals:
+    theirs = peer.skeleton.rekeys
+    if not theirs:
         return NOBODY
-    as_initiator = tuple((size, (nonce,), spi) for size, nonce, spi in theirs.rivals)
-    if not ours.rivals or type(key) is not bytes:
-        return Rivals(as_initiator, ())
-    sizes = {size for size, _, _ in ours.rivals} & {size for size, _, _ in theirs.rivals}
-    return Rivals(as_initiator, tuple(sorted({*ours.nonces, *theirs.nonces})) if sizes else ())
+    begun = [each for each in theirs if _could_rekey(end, each)]
+    as_initiator = tuple([(each.size, (each.nonce,), each.spi) for each in begun])
+    as_responder: tuple[bytes, ...] = ()
+    if message is not None and not message.is_response:
+        asked = (message.spi_i, message.spi_r), message.message_id
+        for other in theirs:
+            for ours in end.skeleton.rekeys:
+                if (other.ike, other.number) == asked and ours.crosses(other):
+                    as_responder = tuple(sorted({ours.nonce, other.nonce, *ours.crossed, *other.crossed}))
+    return Rivals(as_initiator, as_responder) if as_initiator or as_responder else NOBODY
+
+
+def _could_rekey(end: End, theirs: Rekey) -> bool:
+    """Whether a step could begin a rekey of the SA that the peer is rekeying."""
+    session = end.session
+    assert session is not None
+    if theirs.size == IKE_SPI:
+        return any((ike.spi_i, ike.spi_r) == theirs.ike for ike in session.ikes)
+    return any(
+        child.spi_out == theirs.mine and child.state in (sa.ChildState.OPEN, sa.ChildState.REKEYING)
+        for child in session.children
+    )
 
 
 NOBODY = Rivals()

@@ -130,7 +130,7 @@ class Moves:
         left: Left | None = None,
     ) -> Iterator[Successor]:
         who = action.end
-        message = action.flight.skeleton.message if action.flight is not None else None
+        message = action.flight.skeleton if action.flight is not None else None
         branches = self._local.branches(who, state.ends[who], key, state.ends[1 - who], message)
         for number, branch in enumerate(branches):
             after = _joined(state, who, branch, state.flights if flights is None else flights, left or state.left)
@@ -179,7 +179,7 @@ class Moves:
                     flights.append(flight)
                 continue
             end, peer = state.ends[flight.to], state.ends[1 - flight.to]
-            for branch in self._local.branches(flight.to, end, flight.datagram, peer, flight.skeleton.message):
+            for branch in self._local.branches(flight.to, end, flight.datagram, peer, flight.skeleton):
                 self.checked += 1
                 self.behaviours.add(branch.behaviour)
                 if branch.end.session != end.session or branch.end.plane != end.plane or branch.deviation is not None:

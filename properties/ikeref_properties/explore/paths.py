@@ -89,7 +89,7 @@ def find(path: Path, states: int = 200_000) -> Counterexample | None:
     search = Search(path.bounds, judged=path.bounds.window == 1)
     first = search.start if path.begins is None else path.begins(search.start, search.origin)
     moves = search.moves()
-    merging = Merging(symmetry=False)
+    merging = Merging(symmetry=False, comparisons=False)
     known = [(-1, -1)]
     """For each state: where it came from, and by which step."""
     seen = {(fingerprint(first, search.origin, merging).octets, pack(first.left, False), 0)}

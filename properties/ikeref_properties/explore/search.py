@@ -54,6 +54,8 @@ class Result(NamedTuple):
 
     bounds: Bounds
     states: int
+    apart: int
+    """The same with the ends told apart: a state and the one with the ends in each other's place are two."""
     edges: int
     seen: Seen
     resting: int
@@ -111,7 +113,8 @@ class Search:
         self._connections = (pair.connections["A"], pair.connections["B"])
         self.sample = next(f.message for f in reversed(pair.past) if f.message is not None)
         """A message of an ordinary size, to measure by: the IKE_AUTH response, in clear."""
-        mark, turned = fingerprint(self.start, self.origin, merging)
+        mark, turned, single = fingerprint(self.start, self.origin, merging)
+        self._apart = 1 if single else 2
         self._seen: dict[bytes, int] = {mark: 0}
         self._left = array("I", [pack(self.start.left, turned)])
         self._more: dict[int, int] = {}
@@ -182,6 +185,7 @@ class Search:
         return Result(
             self.bounds,
             len(self._seen),
+            self._apart,
             edges,
             seen,
             sum(self._rests),
@@ -203,6 +207,8 @@ class Search:
             mark, left = level.marks[at], level.left[at]
             known = self._known(mark, left)
             if known is None:
+                if mark not in self._seen:
+                    self._apart += 1 if level.single[at] else 2
                 known = self._add(mark, left, parent, level.ordinals[at])
                 new[place].append((at, known))
             if level.fair[at]:

@@ -29,6 +29,7 @@ from ikeref.sa import (
 )
 from ikeref.sa.values import ChildRequest, Crossing, Exchange, IkeRequest, Informational, Report
 from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, TrafficSelector, TSi, TSr, payload_name
+from ikeref_properties.explore.comparison import CHILD_SPI, IKE_SPI, IkeKey, Rekey
 
 COVERED = {
     Session: "ikes children retries connection* peer* internal*",
@@ -44,9 +45,6 @@ COVERED = {
     Exchange: "message_id message* datagrams* intent transmissions deadline*",
 }
 """Fields that make a difference, and with a star those that don't: constant, times, or implied by the others."""
-
-IkeKey = tuple[bytes, bytes]
-"""SPIi and SPIr."""
 
 
 class Origin(NamedTuple):
@@ -112,8 +110,8 @@ class EndSkeleton(NamedTuple):
     slots: tuple[bytes, ...]
     nonces: tuple[bytes, ...]
     """Of outstanding rekeys and of those that crossed them: they may still be compared."""
-    rivals: tuple[tuple[int, bytes, bytes], ...]
-    """Of each outstanding rekey: 4 or 8 as above, its Ni, this end's SPI of what it is to create."""
+    rekeys: tuple[Rekey, ...]
+    """Its rekeys without a response."""
     ikes: tuple[IkeSkeleton, ...]
     lost: tuple[bytes, ...]
     """Child SAs that are gone without a successor, though no command of this end deleted them."""
@@ -211,8 +209,8 @@ def of_end(
     octets = [closing, len(session.ikes), len(session.children), len(session.retries)]
     slots: list[bytes] = []
     nonces: list[bytes] = []
-    rivals: list[tuple[int, bytes, bytes]] = []
-    ikes = tuple([_ike(ike, roots, octets, slots, nonces, rivals, origin) for ike in session.ikes])
+    found: list[Rekey] = []
+    ikes = tuple([_ike(ike, session.children, roots, octets, slots, nonces, found, origin) for ike in session.ikes])
     present = tuple([roots.get(child.spi_in, b"") for child in session.children])
     children = sorted([(_child(child, deferred, origin), place) for place, child in enumerate(session.children)])
     for words, place in children:
@@ -227,7 +225,7 @@ def of_end(
         bytes(octets),
         tuple(slots),
         tuple(nonces),
-        tuple(rivals),
+        tuple(found),
         ikes,
         lost,
         present,
@@ -237,11 +235,12 @@ def of_end(
 
 def _ike(
     ike: IkeSa,
+    children: tuple[ChildSa, ...],
     roots: dict[bytes, bytes],
     octets: list[int],
     slots: list[bytes],
     nonces: list[bytes],
-    rivals: list[tuple[int, bytes, bytes]],
+    found: list[Rekey],
     origin: Origin,
 ) -> IkeSkeleton:
     expires = bool(ike.expires)
@@ -260,11 +259,13 @@ def _ike(
     announced: list[bytes] = []
     for exchange in ike.outstanding:
         octets += ((exchange.message_id - ike.next_request) & 0xFF, min(exchange.transmissions, 255))
-        size, spi = _exchange(exchange, roots, octets, slots, nonces, rivals)
-        if size:
+        _exchange(exchange, roots, octets, slots, nonces)
+        rekey = _rekey((ike.spi_i, ike.spi_r), exchange, children)
+        if rekey is not None:
+            found.append(rekey)
             rekeys.append(exchange.message_id)
-        if spi:
-            announced.append(spi)
+            if rekey.size == IKE_SPI:
+                announced.append(rekey.spi)
     octets += [(number - ike.expected) & 0xFF for number in ike.answered if number > ike.expected]
     return IkeSkeleton(
         (ike.spi_i, ike.spi_r),
@@ -288,8 +289,7 @@ def _exchange(
     octets: list[int],
     slots: list[bytes],
     nonces: list[bytes],
-    rivals: list[tuple[int, bytes, bytes]],
-) -> tuple[int, bytes]:
+) -> None:
     match exchange.intent:
         case ChildRequest() as intent:
             _command(intent.command, octets, slots)
@@ -299,32 +299,41 @@ def _exchange(
             if isinstance(intent.command, RekeyChild):
                 slots.append(roots.get(intent.command.spi_in, b""))
                 nonces.append(intent.nonce)
-                rivals.append((4, intent.nonce, intent.spi_in))
-                _crossing(intent.crossing, intent.spi_in, octets, slots, nonces)
-                return 4, b""
-            return 0, b""
+                _crossing(intent.crossing, octets, slots, nonces)
         case IkeRequest() as intent:
             _command(intent.command, octets, slots)
             octets.append(intent.group)
             slots += (intent.spi, intent.private)
             nonces.append(intent.nonce)
-            rivals.append((8, intent.nonce, intent.spi))
-            _crossing(intent.crossing, intent.spi, octets, slots, nonces)
-            return 8, intent.spi
+            _crossing(intent.crossing, octets, slots, nonces)
         case Informational(command):
             _command(command, octets, slots)
-            return 0, b""
         case intent:
             raise TypeError(f"{type(intent).__name__} has no place in an established IKE SA")
 
 
-def _crossing(
-    crossing: Crossing | None, own: bytes, octets: list[int], slots: list[bytes], nonces: list[bytes]
-) -> None:
+def _rekey(ike: IkeKey, exchange: Exchange, children: tuple[ChildSa, ...]) -> Rekey | None:
+    """An exchange as one whose nonces may be compared."""
+    match exchange.intent:
+        case ChildRequest(command=RekeyChild(spi_in=old)) as intent:
+            theirs = next((child.spi_out for child in children if child.spi_in == old), b"")
+            made = Rekey(CHILD_SPI, ike, exchange.message_id, intent.nonce, intent.spi_in, old, theirs)
+            crossing = intent.crossing
+        case IkeRequest() as request:
+            made = Rekey(IKE_SPI, ike, exchange.message_id, request.nonce, request.spi)
+            crossing = request.crossing
+        case _:
+            return None
+    if crossing is None:
+        return made
+    return made._replace(crossed=crossing.nonces, crossed_spi=crossing.spis[0])
+
+
+def _crossing(crossing: Crossing | None, octets: list[int], slots: list[bytes], nonces: list[bytes]) -> None:
     if crossing is None:
         octets.append(0)
         return
-    octets.append(1 + (own < crossing.spis[0]))
+    octets.append(1)
     slots += (crossing.spi, *crossing.spis)
     nonces += crossing.nonces
 

@@ -51,6 +51,10 @@ class Flight(NamedTuple):
     skeleton: MessageSkeleton
 
 
+Old = dict[tuple[bytes, bool], tuple[tuple[int, bytes], ...]]
+"""By an IKE SA's SPI at this end, and whether responses are meant: Message ID and octets of what came last."""
+
+
 class End:
     """One end: its session, and what its outputs so far say of its data plane. A value, for all its being a class."""
 
@@ -65,7 +69,7 @@ class End:
         doomed: frozenset[bytes],
         closing: bool,
         skeleton: EndSkeleton,
-        old: dict[tuple[bytes, bool], tuple[bytes, ...]],
+        old: Old,
         deferred: frozenset[bytes] = frozenset(),
     ) -> None:
         self.session = session

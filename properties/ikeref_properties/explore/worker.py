@@ -3,6 +3,7 @@
 States stay where they were made: workers tell the search fingerprints, and the search tells which of them are new.
 """
 
+import gc
 import io
 import pickle
 from array import array
@@ -12,6 +13,7 @@ from time import process_time
 from typing import Any, NamedTuple
 
 from ikeref_properties.explore import checks
+from ikeref_properties.explore.comparison import Verdicts
 from ikeref_properties.explore.fingerprint import Merging, fingerprint
 from ikeref_properties.explore.local import NOTHING, Local
 from ikeref_properties.explore.moves import Moves, Successor
@@ -76,6 +78,8 @@ class Level(NamedTuple):
     marks: list[bytes]
     left: list[int]
     """As `pack` makes them."""
+    single: bytearray
+    """Whether the state is the same with the ends in each other's place, so that it stands for one and not for two."""
     fair: bytearray
     """Whether fair ends and a fair network take the step without being told."""
     resting: list[int]
@@ -102,6 +106,7 @@ class Worker:
         self.moves = Moves(local, bounds, tidy=tidy)
         self._origin = origin
         self._merging = merging
+        self._verdicts = Verdicts()
         self.frontier: list[tuple[State, int]] = []
         """With their numbers."""
         self._pending: list[State | None] = []
@@ -121,13 +126,18 @@ class Worker:
 
     def expand(self, watch: Callable[[int, int], bool]) -> Level:
         """All steps of the states at hand; stops where something deviates, and when `watch` says that it is time."""
-        before = process_time()
-        level = self._expand(watch)
+        before, collecting = process_time(), gc.isenabled()
+        gc.disable()  # states are values without cycles, and there are many: looking for some takes a third of the time
+        try:
+            level = self._expand(watch)
+        finally:
+            if collecting:
+                gc.enable()
         self._cpu += process_time() - before
         return level
 
     def _expand(self, watch: Callable[[int, int], bool]) -> Level:
-        level = Level(array("I"), array("H"), [], [], bytearray(), [], None, True)
+        level = Level(array("I"), array("H"), [], [], bytearray(), bytearray(), [], None, True)
         self._pending = []
         made: set[tuple[bytes, int]] = set()
         self._local.forget()
@@ -144,12 +154,13 @@ class Worker:
                 self._note(successor)
                 if successor.deviation is not None:
                     return level._replace(found=Found(index, ordinal, successor.deviation))
-                mark, turned = fingerprint(successor.state, self._origin, self._merging)
+                mark, turned, single = fingerprint(successor.state, self._origin, self._merging, self._verdicts)
                 left = pack(successor.state.left, turned)
                 level.states.append(index)
                 level.ordinals.append(ordinal)
                 level.marks.append(mark)
                 level.left.append(left)
+                level.single.append(single)
                 level.fair.append(successor.action.moves)
                 known = (mark, left) in made
                 made.add((mark, left))
