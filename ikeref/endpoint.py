@@ -344,12 +344,15 @@ class Endpoint:
             self.leases.hold(number, after.peer, after.internal.packed)
 
     def _forget_stale(self, number: int, outputs: tuple[Output, ...], now: float) -> tuple[Output, ...]:
-        """End what is left between the identities of an INITIAL_CONTACT (7296-2.4-04)."""
+        """End what is left between the identities of an INITIAL_CONTACT (7296-2.4-04).
+
+        Only what was begun before: an IKE_AUTH of before a restart may arrive after one that came later.
+        """
         ended: list[Output] = []
         for contact in outputs:
             if type(contact) is InitialContact:
                 for other in self._between(contact.local, contact.peer):
-                    if other != number:
+                    if other < number:
                         session = self.sessions[other]
                         step = sa.abandon(session, "INITIAL_CONTACT: the peer has lost it", now, self.environment)
                         ended += self._keep(other, session, step)

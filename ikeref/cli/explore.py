@@ -6,7 +6,8 @@ from time import process_time
 from typing import Annotated, Final
 
 from ikeref_model.tables import ROWS
-from ikeref_properties.explore import faults, paths
+from ikeref_properties.explore import beginning, faults, paths
+from ikeref_properties.explore.beginning import SCENES
 from ikeref_properties.explore.catalogue import PATHS
 from ikeref_properties.explore.search import Progress, Result, Search
 from ikeref_properties.explore.values import KINDS, Bounds
@@ -46,6 +47,9 @@ def explore(
     processes: Annotated[int, Option(min=0, metavar="N", help="Processes; 0: one for each core.")] = 0,
     window: Annotated[int, Option(min=1, max=9, metavar="N", help="Requests that each end takes at once.")] = 1,
     groups: Annotated[bool, Option("--groups", help="Ends that prefer different key exchange groups.")] = False,
+    begin: Annotated[
+        str, Option("--from", metavar="WHERE", help="Begin with an IKE SA (established), or with nothing.")
+    ] = "established",
     path: Annotated[str, Option(metavar="NAME", help="Find a named course of events instead: see --paths.")] = "",
     list_paths: Annotated[bool, Option("--paths", help="List the named courses of events.")] = False,
     pcap: Annotated[
@@ -72,8 +76,14 @@ def explore(
     if path:
         _find(path, pcap, console)
         return
+    if begin not in ("established", "nothing"):
+        stop(f"--from {begin!r}? There are: established, nothing")
     if fault and fault not in faults.names():
         stop(f"there is no fault {fault!r}; there are: {', '.join(faults.names())}")
+    if begin == "nothing":
+        with faults.seeded(fault):
+            _begin(loss, duplicate, seconds or float("inf"), console)
+        return
     chosen = tuple(kinds or KINDS)
     if unknown := [kind for kind in chosen if kind not in KINDS]:
         stop(f"there is no command {unknown[0]!r}; there are: {', '.join(KINDS)}")
@@ -118,6 +128,27 @@ def _run(search: Search, seconds: float, console: Console) -> Result:
                 console.print(f"{said:,.0f} s: {progress.states:,} states, {progress.frontier:,} to go on from")
 
         return search.run(seconds=seconds, watch=watch)
+
+
+def _begin(losses: int, duplicates: int, seconds: float, console: Console) -> None:
+    """Explore every scene of the first exchanges and of a restart."""
+    found = []
+    for scene in SCENES:
+        console.print(f"{scene.name}: {scene.what} (Section {scene.section})")
+        found.append(
+            beginning.explore(scene, losses, duplicates, seconds=seconds - sum(each.seconds for each in found))
+        )
+        if found[-1].deviation is not None or not found[-1].complete:
+            break
+    console.print(explore_show.scenes_table(found))
+    last = found[-1]
+    if last.deviation is not None:
+        console.print(Text(f"✗ {last.deviation.rule}: {last.deviation.why}", style="bold red"))
+        console.print(", ".join(f"{what} {which}".strip() for what, which in last.schedule))
+        raise Exit(1)
+    console.print(_conclusion(last.complete))
+    if not last.complete:
+        raise Exit(INCONCLUSIVE)
 
 
 def _find(name: str, pcap: Path | None, console: Console) -> None:
@@ -175,7 +206,8 @@ def _summary(result: Result, yardstick: float) -> Table:
     others = [f"a window of {bounds.window}"] * (bounds.window > 1) + ["ends of different groups"] * bounds.groups
     if others:
         table.add_row("besides", ", ".join(others))
-    table.add_row("states", f"{result.states:,} different, {result.resting:,} of them at rest")
+    twins = f" ({result.apart:,} with the ends told apart)" if result.apart > result.states else ""
+    table.add_row("states", f"{result.states:,} different{twins}, {result.resting:,} of them at rest")
     seen = result.seen
     table.add_row(
         "steps", f"{seen.checked:,} judged, {result.rate:,.0f} a second and core; {seen.made:,} made by the code"
@@ -196,7 +228,11 @@ def _verdict(result: Result) -> Text:
     if result.counterexample is not None:
         deviation = result.counterexample.deviation
         return Text(f"✗ {deviation.rule}: {deviation.why}", style="bold red")
-    if not result.complete:
+    return _conclusion(result.complete)
+
+
+def _conclusion(complete: bool) -> Text:
+    if not complete:
         return Text(
             "? no deviation so far, but not every state was seen: time was up, or it was stopped", style="yellow"
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ikeref_model.tables import ROWS
+from ikeref_properties.explore.beginning import Found
 from ikeref_properties.explore.moves import Successor
 from ikeref_properties.explore.reach import reason
 from ikeref_properties.explore.search import Begins, Search
@@ -100,4 +101,14 @@ def rows_table(taken: Counter[tuple[str, str]]) -> Table:
         answers = {answer: count for (name, answer), count in taken.items() if name == row.name}
         why = ", ".join(sorted(answers)) or reason(row)
         table.add_row(row.name, row.section, f"{sum(answers.values()):,}" if answers else "-", why)
+    return table
+
+
+def scenes_table(found: list[Found]) -> Table:
+    """What was seen of each scene that begins with nothing."""
+    table = Table("scene", "states", "steps", "seconds", "rows", "taken", box=None, pad_edge=False)
+    for each in found:
+        taken = ", ".join(f"{what} {count:,}" for what, count in sorted(each.taken.items()))
+        numbers = (f"{each.states:,}", f"{each.steps:,}", f"{each.seconds:,.0f}", str(len(each.rows)))
+        table.add_row(each.scene.name, *numbers, taken)
     return table

@@ -230,9 +230,9 @@ def test_ends_change_places_and_nothing_is_missed() -> None:
 
 def test_several_processes_see_what_one_sees() -> None:
     bounds = Bounds(1, 1, 1)
-    one, two = Search(bounds).run(), Search(bounds, processes=2).run()
+    one, two = Search(bounds, merging=ORDERS).run(), Search(bounds, merging=ORDERS, processes=2).run()
     assert (one.processes, two.processes) == (1, 2)
-    assert (one.states, one.edges, one.resting) == (two.states, two.edges, two.resting)
+    assert (one.states, one.apart, one.edges, one.resting) == (two.states, two.apart, two.edges, two.resting)
     assert one.behaviours == two.behaviours
     assert one.taken == two.taken
 

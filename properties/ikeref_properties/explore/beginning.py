@@ -1,10 +1,10 @@
-"""Every course of the first exchanges, and of a restart: two real endpoints that begin with nothing (Sections 1.2, 2.4).
+"""Every course of the first exchanges, and of a restart: two endpoints that begin with nothing (Sections 1.2, 2.4).
 
-`search` begins with an IKE SA; here the whole of `ikeref.endpoint` is explored: half-open IKE SAs, cookies, other groups,
-failed authentication, both ends at once, an end that loses all it had and says so by INITIAL_CONTACT (Sections 2.4, 2.6,
-2.21.2). A state is the schedule that leads to it, done again from the start. Every step is put to the rows, by observers
-of both ends, and to the invariants of random walks; and from every state on the network is perfect for once, and both
-ends have to agree.
+`search` begins with an IKE SA; here the whole of `ikeref.endpoint` is explored: half-open IKE SAs, cookies, other
+groups, failed authentication, both ends at once, an end that loses all it had and says so by INITIAL_CONTACT (Sections
+2.4, 2.6, 2.21.2). A state is the schedule that leads to it, done again from the start. Every step is put to the rows,
+by observers of both ends, and to the invariants of random walks; and from every state the network is perfect for
+once, and both ends have to agree.
 """
 
 from collections import Counter, deque
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ikeref.crypto.free import FreeCrypto
 from ikeref.endpoint import Endpoint
 from ikeref.policy.connections import Connection, Settings
+from ikeref.sa import CheckLiveness, Phase
 from ikeref_properties.explore.spelling import spelled
 from ikeref_properties.explore.values import Deviation
 from ikeref_properties.machines.invariants import Violation
@@ -186,6 +187,8 @@ class _World:
         """From here on the network is perfect: both ends agree, and have what they should. Raises Violation."""
         pair = self.pair
         pair.settle()
+        if self.scene.restarts:
+            self._check_liveness()
         self.judge.ledger.at_rest(pair)
         wanted = self.begun * self.scene.ikes
         for end in ENDS:
@@ -193,6 +196,14 @@ class _World:
                 raise Violation("the first exchanges", f"{end} has {len(pair.ikes(end))} IKE SAs, not {wanted}")
             if self.scene.name != "child-refused" and len(pair.children(end)) != wanted:
                 raise Violation("the first exchanges", f"{end} has {len(pair.children(end))} Child SAs, not {wanted}")
+
+    def _check_liveness(self) -> None:
+        """Each end asks on each IKE SA whether the other has it still (Section 2.4)."""
+        for end in ENDS:
+            for number in tuple(self.pair.ends[end].sessions):
+                if any(ike.phase is Phase.ESTABLISHED for ike in self.pair.ends[end].sessions[number].ikes):
+                    self.pair.command(end, CheckLiveness(), number)
+        self.pair.settle()
 
 
 def explore(
