@@ -132,7 +132,7 @@ def _run(search: Search, seconds: float, console: Console) -> Result:
 
 def _begin(losses: int, duplicates: int, seconds: float, console: Console) -> None:
     """Explore every scene of the first exchanges and of a restart."""
-    found = []
+    found: list[beginning.Found] = []
     for scene in SCENES:
         console.print(f"{scene.name}: {scene.what} (Section {scene.section})")
         found.append(

@@ -95,14 +95,14 @@ def _contact() -> dict[str, Connection]:
 _COOKIES = Settings(cookie_threshold=0)
 
 SCENES = (
-    Scene("plain", "one end begins", "1.2", _alike, waits=2),
-    Scene("cookie", "a cookie is demanded", "2.6", _alike, _COOKIES, waits=2),
-    Scene("group", "the responder wants another group", "1.2", _groups, waits=2),
-    Scene("cookie-and-group", "a cookie, then another group", "2.6.1", _groups, _COOKIES),
+    Scene("plain", "one end begins", "1.2", _alike),
+    Scene("cookie", "a cookie is demanded", "2.6", _alike, _COOKIES),
+    Scene("group", "the responder wants another group", "1.2", _groups),
+    Scene("cookie-and-group", "a cookie, then another group", "2.6.1", _groups, _COOKIES, waits=0),
     Scene("strangers", "authentication fails at both ends", "2.21.2", _strangers, ikes=0),
     Scene("child-refused", "the first Child SA is refused", "1.2", _refused),
     Scene("both", "both ends begin", "2.8", _alike, begin=A + B, waits=0),
-    Scene("restart", "an end restarts and says INITIAL_CONTACT", "2.4", _contact, restarts=1),
+    Scene("restart", "an end restarts and says INITIAL_CONTACT", "2.4", _contact, restarts=1, waits=0),
 )
 
 
