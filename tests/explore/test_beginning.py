@@ -24,7 +24,7 @@ def test_no_course_of_the_first_exchanges_deviates(name: str) -> None:
     found = explore(BY_NAME[name], losses=0, duplicates=0)
     assert not why(found)
     assert found.complete
-    assert found.states > 15
+    assert found.states > 8
 
 
 @pytest.mark.nightly
