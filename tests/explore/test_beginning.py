@@ -40,7 +40,7 @@ def test_no_course_deviates_with_a_loss_and_a_duplicate(scene: Scene) -> None:
 
 def test_nothing_is_missed_by_merging_states() -> None:
     scene = BY_NAME["strangers"]._replace(waits=0)
-    merged, apart = explore(scene, 1, 0), explore(scene, 1, 0, merge=False)
+    merged, apart = explore(scene, 1, 1), explore(scene, 1, 1, merge=False)
     assert merged.states < apart.states
     assert set(merged.rows) == set(apart.rows)
     assert (why(merged), why(apart)) == ("", "")

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ikeref_properties.explore import comparison, faults
+from ikeref_model.tables import ROWS
+from ikeref_properties.explore import beginning, comparison, faults, reach
 from ikeref_properties.explore.fingerprint import EXACT, SOUND, Merging, fingerprint
 from ikeref_properties.explore.search import Result, Search
 from ikeref_properties.explore.skeleton import COVERED
@@ -15,8 +16,6 @@ from typer.testing import CliRunner
 
 from ikeref.cli.main import app
 from ikeref.sa import child, collisions, rekey
-
-COLLIDING = ("rekey child", "rekey IKE", "delete child", "delete IKE")
 
 
 def search(bounds: Bounds, merging: Merging = SOUND, fault: str = "") -> Result:
@@ -48,14 +47,36 @@ def test_no_state_within_bounds_deviates(bounds: Bounds, states: int) -> None:
     assert result.resting > 10
 
 
+COMMANDS = {"CreateChild", "RekeyChild", "RekeyIke", "DeleteChild", "DeleteIke", "CheckLiveness"}
+
+
+@pytest.fixture(scope="module")
+def two_commands() -> Result:
+    """Two commands an end of every kind, a loss, a duplicate, every order of nonces, on two cores: minutes."""
+    return Search(Bounds(commands=2, losses=1, duplicates=1), processes=2).run()
+
+
 @pytest.mark.nightly
-def test_no_state_deviates_with_two_commands_an_end() -> None:
-    """One order of nonces, on two cores: minutes."""
-    bounds = Bounds(commands=2, losses=1, duplicates=1, kinds=COLLIDING, every_nonce=False)
-    result = Search(bounds, processes=2).run()
-    assert not why(result)
-    assert result.complete
-    assert result.states > 40_000
+def test_no_state_deviates_with_two_commands_an_end(two_commands: Result) -> None:
+    assert not why(two_commands)
+    assert two_commands.complete
+    assert two_commands.states > 117_000
+    assert two_commands.apart > 200_000
+    assert COMMANDS | {"deliver", "lose", "duplicate", "retry"} <= set(two_commands.taken)
+
+
+@pytest.mark.nightly
+def test_every_row_is_taken_or_has_its_reason(two_commands: Result) -> None:
+    more = (
+        Bounds(1, 1, 1, groups=True, every_nonce=False),
+        Bounds(1, 1, 1, window=2),
+        Bounds(1, 0, 0, give_up=True, kinds=("rekey IKE", "delete IKE")),
+    )
+    taken = {row for result in (two_commands, *map(search, more)) for row, _ in result.seen.rows}
+    for scene in beginning.SCENES:
+        taken |= set(beginning.explore(scene, 0, 1).rows)
+    assert {row.name for row in ROWS} - taken == set(reach.NOT_TAKEN)
+    assert set(reach.NOT_TAKEN) <= {row.name for row in ROWS}
 
 
 @pytest.mark.parametrize(
@@ -80,8 +101,7 @@ def test_no_state_deviates_where_ends_prefer_other_groups() -> None:
 
 def test_every_kind_of_action_is_taken() -> None:
     taken = search(Bounds(commands=1, losses=1, duplicates=1, every_nonce=False)).taken
-    commands = {"CreateChild", "RekeyChild", "RekeyIke", "DeleteChild", "DeleteIke", "CheckLiveness"}
-    assert commands | {"deliver", "lose", "duplicate", "retry"} <= set(taken)
+    assert COMMANDS | {"deliver", "lose", "duplicate", "retry"} <= set(taken)
 
 
 def test_giving_up_and_forgetting_early_are_taken() -> None:
