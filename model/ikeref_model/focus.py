@@ -252,12 +252,25 @@ class Focus(Builder):
                         f"{end} {row.name} [{child}]", row.name, loose(self.term(row.condition(), names)), assign
                     )
         yield from map(self.there, self.scope.children)
+        yield from self.forgotten()
         if PARENT not in self.scope.children:
             at = f"{PEER[MAKER]}.child_{THIS}.state"
             guard = conj((is_(at, Child.OPEN), isnt(KEPT)))
             yield Step(SUPERFLUOUS, SUPERFLUOUS, guard, ((at, Child.REPLACED), (DROPPED, True)))
         if len(self.scope.ikes) > 1:
             yield from (succession.on(self.scope, keep, self.known) for keep in ("a", "b"))
+
+    def forgotten(self) -> Iterator[Step]:
+        """Once no answer can bring it any more, an end forgets that it has denied a Child SA."""
+        for end, child in product(ENDS, self.scope.children):
+            at = f"{end}.child_{child}.state"
+            coming = [is_(f"{end}>{ike}.new", child) for ike in self.scope.ikes]
+            yield Step(
+                f"{end} forgets [{child}]",
+                "forgets",
+                conj((is_(at, Child.DENIED), *map(negation, coming))),
+                ((at, Child.ABSENT),),
+            )
 
     def there(self, child: str) -> Step:
         """A Child SA that IKE_AUTH has made: there before anything else happens (here also later, at rest)."""

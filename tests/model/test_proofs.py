@@ -166,7 +166,7 @@ def test_every_seeded_fault_is_found_among_any_number(fault: Fault) -> None:
     assert mutants_rows.try_fault(fault, BY_ID[id]).found
 
 
-QUICK = ("no-child-before-auth", "traffic-goes-on")
+QUICK = ("no-child-before-auth", "traffic-goes-on", "child-sas-in-pairs", "judged-alike")
 
 
 @pytest.mark.skipif(bool(second.missing()), reason=second.missing() or "-")

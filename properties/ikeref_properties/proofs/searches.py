@@ -213,8 +213,13 @@ SEARCHES: tuple[SearchOf, ...] = (
         "No request lies beyond a window while window sizes are announced and IKE SAs are rekeyed",
         "2.3",
         "windows of 1 raised to 2, and of 2 to 4, by INFORMATIONAL requests; two commands an end: announce, create a"
-        f" Child SA, rekey the IKE SA; {ARRIVALS}",
-        _plain(Bound((2, 2), WIDENING, announces=2), Bound((2, 2), WIDENING, window=2, announces=4)),
+        f" Child SA, rekey the IKE SA; three commands at one end that create Child SAs and rekey; {ARRIVALS}",
+        _plain(
+            Bound((2, 2), WIDENING, announces=2),
+            Bound((2, 2), WIDENING, window=2, announces=4),
+            Bound((3, 0), (Kind.CREATE_CHILD, Kind.REKEY_IKE), window=2),
+            Bound((3, 1), (Kind.LIVENESS, Kind.CREATE_CHILD), window=4, announces=2),
+        ),
     ),
 )
 BY_ID: dict[str, SearchOf] = {each.id: each for each in SEARCHES}
