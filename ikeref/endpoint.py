@@ -126,6 +126,15 @@ class Endpoint:
             return (Audit(f"dropped: {error}"),)
         return outputs + self._forget_stale(number, outputs, now)
 
+    def heard(self, spi_in: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        """An authentic ESP packet of the Child SA with that inbound SPI, newer than all before, came on `path`: a peer
+        that a NAT has given another address is followed (Section 2.23)."""
+        number = self._by_spi.get(spi_in)
+        if number is None:
+            return ()
+        session = self.sessions[number]
+        return self._keep(number, session, sa.step(session, sa.Heard(path), now, self.environment))
+
     def not_installed(self, spi_in: bytes, reason: str, now: float) -> tuple[Output, ...]:
         """The host could not open a direction of the Child SA with that inbound SPI: it is deleted, since it carries
         nothing and the peer takes it for good (Section 1.4.1)."""

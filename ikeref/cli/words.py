@@ -21,6 +21,7 @@ from ikeref.sa import (
     InitialContact,
     Install,
     Internal,
+    Moved,
     NewKeys,
     Output,
     Received,
@@ -139,6 +140,8 @@ def effect(output: Output) -> str:
         case Remove(inbound=inbound, child=child):
             protocol = name(ProtocolId, child.protocol_id)
             return f"removes {protocol} {child_way(inbound)} {spi_of(inbound, child)} ({child.name})"
+        case Moved(path=path):
+            return f"the peer is now at {path.remote[0]} port {path.remote[1]} (Section 2.23)"
         case Established(spi_i=spi_i, peer=peer, succeeds=succeeds):
             if succeeds:
                 return f"IKE SA {spi_i.hex()} succeeds {succeeds.hex()}"

@@ -23,7 +23,7 @@ from ikeref.esp.packet import (
 from ikeref.esp.replay import NEW_WINDOW, Window
 from ikeref.policy.selectors import covers
 from ikeref.registry import ProtocolId
-from ikeref.sa.outputs import Install, Remove
+from ikeref.sa.outputs import Install, Moved, Remove
 from ikeref.sa.values import ChildSa, Path
 from ikeref.wire import TrafficSelector
 
@@ -45,6 +45,8 @@ class Delivered(NamedTuple):
 
     packet: bytes
     spi: bytes
+    newest: bool = False
+    """No packet of that Child SA had a higher sequence number: where it came from, the peer is (7296-2.23-33)."""
 
 
 class Refused(NamedTuple):
@@ -89,13 +91,11 @@ class Carrier:
 
     # The directions
 
-    def install(self, install: Install) -> None:
-        """Open a direction; one that it can't carry is counted among the refusals."""
+    def install(self, install: Install) -> str:
+        """Open a direction; why it can't be carried, empty if it can."""
         child = install.child
-        why = _why_not(child)
-        if why:
-            self._refused(why)
-            return
+        if why := _why_not(child):
+            return why
         assert child.keys is not None
         first, second = child.keys[:2], child.keys[2:]
         if install.inbound == child.initiator:  # what comes in was sent by the other end of that exchange
@@ -104,6 +104,18 @@ class Carrier:
             self._inbound[child.spi_in] = _Inbound(child, first)
         else:
             self._outbound[_outbound_key(child)] = _Outbound(child, first, install.path)
+        return ""
+
+    def moved(self, moved: Moved) -> None:
+        """Send to another address from now on (Section 2.23)."""
+        for child in moved.children:
+            outbound = self._outbound.get(_outbound_key(child))
+            if outbound is not None:
+                self._outbound[_outbound_key(child)] = outbound._replace(path=moved.path)
+
+    def path(self, spi_in: bytes) -> Path | None:
+        """Where the peer of the Child SA with this SPI of ours is sent to; None where nothing is sent."""
+        return next((each.path for each in self._outbound.values() if each.child.spi_in == spi_in), None)
 
     def remove(self, remove: Remove) -> None:
         """Close a direction and forget its keys."""
@@ -151,11 +163,11 @@ class Carrier:
                 return self._refused("it was received already, or is too old to tell")
             opened = open_packet(child.suite, inbound.keys, number, packet)
             self._inbound[child.spi_in] = inbound._replace(window=inbound.window.received(number))
-            return self._deliver(child, opened, ecn)
+            return self._deliver(child, opened, ecn, newest=number > inbound.window.top)
         except Dropped as error:
             return self._refused(error.reason)
 
-    def _deliver(self, child: ChildSa, opened: Opened, ecn: int) -> Delivered | Refused:
+    def _deliver(self, child: ChildSa, opened: Opened, ecn: int, *, newest: bool) -> Delivered | Refused:
         if opened.next_header == NO_NEXT_HEADER:
             return self._refused("a dummy, which only hides that there is no traffic")
         if opened.next_header not in inner.IP_IN_IP.values():
@@ -170,7 +182,7 @@ class Carrier:
             return self._refused("congestion, and the packet can't tell of it")
         packet = opened.payload[: what.length]
         self._count(True, child.spi_in, len(packet))
-        return Delivered(packet if marked == what.ecn else inner.with_ecn(packet, marked), child.spi_in)
+        return Delivered(packet if marked == what.ecn else inner.with_ecn(packet, marked), child.spi_in, newest)
 
     def _count(self, is_inbound: bool, spi: bytes, octets: int) -> None:
         packets, total = self.counted.get((is_inbound, spi), (0, 0))

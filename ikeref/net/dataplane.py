@@ -6,7 +6,8 @@ the default, carries none and remembers all.
 
 from typing import NamedTuple, Protocol
 
-from ikeref.sa.outputs import Install, Remove
+from ikeref.sa.outputs import Install, Moved, Remove
+from ikeref.sa.values import Path
 
 
 class NotInstalled(Exception):
@@ -24,7 +25,11 @@ class DataPlane(Protocol):
         """Close a direction and forget its keys; also one that it refused to open."""
         ...
 
-    def arrived(self, packet: bytes, ecn: int) -> None:
+    def moved(self, moved: Moved) -> None:
+        """Send on another path from now on (Section 2.23)."""
+        ...
+
+    def arrived(self, packet: bytes, path: Path, ecn: int) -> None:
         """An ESP packet came in UDP; `ecn` is the ECN field of the IP header around it (Sections 2.23, 2.24)."""
         ...
 
@@ -63,7 +68,14 @@ class RecordingDataPlane:
             self.faults.append(f"{_text(direction)} is removed and was not installed")
         self.history.append(("remove", direction))
 
-    def arrived(self, packet: bytes, ecn: int) -> None:
+    def moved(self, moved: Moved) -> None:
+        """Note the other path."""
+        for child in moved.children:
+            direction = Direction(False, child.protocol_id, child.spi_out)
+            if direction in self.open:
+                self.open[direction] = self.open[direction]._replace(path=moved.path)
+
+    def arrived(self, packet: bytes, path: Path, ecn: int) -> None:
         """Let a packet fall."""
 
     def pairs(self) -> tuple[tuple[bytes, bytes], ...]:

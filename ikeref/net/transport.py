@@ -24,7 +24,7 @@ from ikeref.net.lookup import HttpLookup, Lookup
 from ikeref.net.sockets import Port, udp_port
 from ikeref.policy.config import Connection
 from ikeref.sa.certification import Fetched
-from ikeref.sa.outputs import Fetch, Install, Output, Remove, Transmit
+from ikeref.sa.outputs import Fetch, Install, Moved, Output, Remove, Transmit
 from ikeref.sa.values import Address, Command, Path
 from ikeref.wire import NON_ESP_MARKER
 
@@ -41,6 +41,8 @@ class Engine(Protocol):
     def receive(self, datagram: bytes, path: Path, now: float) -> tuple[Output, ...]: ...
 
     def timer(self, now: float) -> tuple[Output, ...]: ...
+
+    def heard(self, spi_in: bytes, path: Path, now: float) -> tuple[Output, ...]: ...
 
     def next_deadline(self) -> float | None: ...
 
@@ -191,7 +193,7 @@ class Node:
         if self._closed:
             return
         if path.encapsulated and len(datagram) >= HEADER_SIZE and datagram[:4] != NON_ESP_MARKER:
-            self.data_plane.arrived(datagram, ecn)  # whether or not there is a NAT (7296-2.23-27)
+            self.data_plane.arrived(datagram, path, ecn)  # whether or not there is a NAT (7296-2.23-27)
             return
         self._tell(Arrived(datagram, path))
         self._perform(self.endpoint.receive(datagram, path, self._clock()))
@@ -213,6 +215,8 @@ class Node:
                     refused.append((output.child.spi_in, str(why)))
             elif type(output) is Remove:
                 self.data_plane.remove(output)
+            elif type(output) is Moved:
+                self.data_plane.moved(output)
             elif type(output) is Fetch:
                 self._fetch(output)
             self._tell(output)
@@ -223,6 +227,10 @@ class Node:
             condition, future = entry
             if not future.done() and condition():
                 future.set_result(None)
+
+    def heard(self, spi_in: bytes, path: Path) -> None:
+        """A data plane tells that an authentic ESP packet, newer than all before, came on another path."""
+        self._perform(self.endpoint.heard(spi_in, path, self._clock()))
 
     def send_esp(self, packet: bytes, path: Path, ecn: int) -> None:
         """Send an ESP packet in UDP from a socket that is open (Section 2.23)."""

@@ -15,9 +15,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, summarize_address_ra
 from typing import Final, NamedTuple, Protocol
 
 from ikeref.esp import Carrier, Delivered, Inner, Sealed
+from ikeref.net.dataplane import NotInstalled
 from ikeref.net.sockets import Port, esp_port
 from ikeref.policy.connections import ChildConfig
-from ikeref.sa.outputs import Configured, Install, Remove, Unconfigured
+from ikeref.sa.outputs import Configured, Install, Moved, Remove, Unconfigured
 from ikeref.sa.values import Address, Path
 from ikeref.wire import TrafficSelector
 
@@ -47,6 +48,8 @@ class Ask(NamedTuple):
     """Rekey the Child SA with this SPI of ours: its sequence numbers come to an end."""
     create: Callable[[Inner], None]
     """Create a Child SA for this packet, which none is for; asked with each such packet."""
+    follow: Callable[[bytes, Path], None]
+    """The peer of the Child SA with this SPI of ours is there now: a NAT has moved it, or it has just answered."""
 
 
 class Device(Protocol):
@@ -108,8 +111,9 @@ class Tunnel:
     # A data plane
 
     def install(self, install: Install) -> None:
-        """Open a direction, and the way to it."""
-        self.carrier.install(install)
+        """Open a direction, and the way to it. Raises NotInstalled."""
+        if why := self.carrier.install(install):
+            raise NotInstalled(why)
         if not install.inbound:
             for network in _networks(install.child.remote_ts):
                 self._want(network, install.child.spi_in, install.path.remote[0])
@@ -124,10 +128,17 @@ class Tunnel:
                     del self._routes[network]
                     self._try("route", "del", str(network), "dev", self.name)
 
-    def arrived(self, packet: bytes, ecn: int) -> None:
-        """An ESP packet came: what is in it goes to the machine."""
+    def moved(self, moved: Moved) -> None:
+        """Send on another path from now on."""
+        self.carrier.moved(moved)
+
+    def arrived(self, packet: bytes, path: Path | None, ecn: int) -> None:
+        """An ESP packet came, in UDP if there is a `path`: what is in it goes to the machine."""
         result = self.carrier.receive(packet, ecn)
         if isinstance(result, Delivered):
+            elsewhere = result.newest and path is not None and path != self.carrier.path(result.spi)
+            if elsewhere and path is not None and self._ask is not None:
+                self._ask.follow(result.spi, path)
             try:
                 self._device.write(result.packet)
             except OSError as error:
@@ -175,7 +186,7 @@ class Tunnel:
             self._ask.rekey(result.worn)
 
     def _arrived(self, packet: bytes, _: Address, ecn: int) -> None:
-        self.arrived(packet, ecn)
+        self.arrived(packet, None, ecn)
 
     # Routes
 

@@ -18,6 +18,7 @@ from ikeref.sa.outputs import (
     Fetch,
     InitialContact,
     Install,
+    Moved,
     NewKeys,
     Output,
     Received,
@@ -27,7 +28,7 @@ from ikeref.sa.outputs import (
     Transmit,
     Unconfigured,
 )
-from ikeref.sa.step import Datagram, Input, Tick, abandon, step
+from ikeref.sa.step import Datagram, Heard, Input, Tick, abandon, step
 from ikeref.sa.timers import deadline
 from ikeref.sa.values import (
     AnnounceWindow,
@@ -66,12 +67,14 @@ __all__ = [
     "Failed",
     "Fetch",
     "Fetched",
+    "Heard",
     "IkeSa",
     "InitialContact",
     "Input",
     "Install",
     "Internal",
     "Ipcomp",
+    "Moved",
     "NewKeys",
     "Options",
     "Output",

@@ -59,6 +59,14 @@ class Remove(NamedTuple):
     child: ChildSa
 
 
+class Moved(NamedTuple):
+    """A NAT gives the peer another address: ESP goes there too from now on (Section 2.23, 7296-2.23-30)."""
+
+    path: Path
+    children: tuple[ChildSa, ...]
+    """Those with an outbound half."""
+
+
 class Established(NamedTuple):
     """An IKE SA is up and the peer authenticated, or it succeeded another one."""
 
@@ -130,6 +138,7 @@ Output = (
     | NewKeys
     | Install
     | Remove
+    | Moved
     | Established
     | Configured
     | Unconfigured

@@ -26,7 +26,7 @@ from ikeref.sa.authentication import Reply
 from ikeref.sa.certification import Fetched
 from ikeref.sa.compose import notification
 from ikeref.sa.environment import Environment
-from ikeref.sa.outputs import Failed, Received, Step
+from ikeref.sa.outputs import Failed, Moved, Received, Step
 from ikeref.sa.turn import Turn, waits
 from ikeref.sa.values import (
     AnnounceWindow,
@@ -61,11 +61,17 @@ class Datagram(NamedTuple):
     path: Path
 
 
+class Heard(NamedTuple):
+    """An ESP packet of one of the Child SAs came on this path, authentic and newer than all before (Section 2.23)."""
+
+    path: Path
+
+
 class Tick(NamedTuple):
     """Time has passed; see `timers.deadline`."""
 
 
-Input = Datagram | Command | Tick | Fetched
+Input = Datagram | Command | Tick | Heard | Fetched
 
 
 def step(session: Session, what: Input, now: float, env: Environment) -> Step:
@@ -81,6 +87,10 @@ def step(session: Session, what: Input, now: float, env: Environment) -> Step:
             timers.tick(turn)
         case Fetched():
             _go_on(turn, what)
+        case Heard(path=path):
+            ike = turn.current
+            if ike is not None and path != ike.path and _follows(ike):
+                _follow(turn, ike, path)
         case _:
             _command(turn, what)
     _pump(turn)
@@ -221,7 +231,7 @@ def _follows(ike: IkeSa) -> bool:
 def _follow(turn: Turn, ike: IkeSa, path: Path) -> IkeSa:
     """All that is sent from now on goes there, retransmissions too (7296-2.23-30, 7296-2.23-31)."""
     if ike.phase is not Phase.HALF_OPEN:
-        turn.audit(f"the peer is now at {path.remote[0]} port {path.remote[1]} (Section 2.23)", ike.spi)
+        turn.outputs.append(Moved(path, tuple(child for child in turn.children if child.outbound)))
     return turn.put(ike._replace(path=path))
 
 

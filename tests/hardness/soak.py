@@ -181,7 +181,10 @@ class Nothing:
     def remove(self, remove: sa.Remove) -> None:
         """Ignored."""
 
-    def arrived(self, packet: bytes, ecn: int) -> None:
+    def moved(self, moved: sa.Moved) -> None:
+        """Ignored."""
+
+    def arrived(self, packet: bytes, path: sa.Path, ecn: int) -> None:
         """Ignored."""
 
 

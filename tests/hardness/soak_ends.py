@@ -84,6 +84,9 @@ class End:
     def next_deadline(self) -> float | None:
         return self.endpoint.next_deadline()
 
+    def heard(self, spi_in: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        return self._noted(self.endpoint.heard(spi_in, path, now))
+
     def fetched(self, answer: sa.Fetched, now: float) -> tuple[Output, ...]:
         return self._noted(self.endpoint.fetched(answer, now))
 

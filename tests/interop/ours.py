@@ -85,7 +85,11 @@ class Ikeref:
 
         async def begin() -> Tunnel:
             tunnel = Tunnel(device, self._say)
-            nothing = Ask(lambda spi: self._say(f"worn {spi.hex()}"), lambda packet: self._say(f"for nobody: {packet}"))
+            nothing = Ask(
+                rekey=lambda spi: self._say(f"worn {spi.hex()}"),
+                create=lambda packet: self._say(f"for nobody: {packet}"),
+                follow=self._node.heard,
+            )
             tunnel.start(self._node, (), nothing)
             self._node.data_plane = _Both(self.data_plane, tunnel)
             return tunnel
@@ -203,8 +207,12 @@ class _Both(NamedTuple):
         for plane in self:
             plane.remove(remove)
 
-    def arrived(self, packet: bytes, ecn: int) -> None:
-        self.tunnel.arrived(packet, ecn)
+    def moved(self, moved: sa.Moved) -> None:
+        for plane in self:
+            plane.moved(moved)
+
+    def arrived(self, packet: bytes, path: sa.Path, ecn: int) -> None:
+        self.tunnel.arrived(packet, path, ecn)
 
 
 def _open_child(session: Session, name: str) -> sa.ChildSa:

@@ -92,7 +92,8 @@ class Program:
 
     def _carry(self, tunnel: Tunnel, connections: tuple[Connection, ...]) -> None:
         self._node.observe(tunnel)
-        tunnel.start(self._node, {each.local_address or "" for each in connections}, Ask(self._rekey, self._create))
+        ask = Ask(self._rekey, self._create, self._node.heard)
+        tunnel.start(self._node, {each.local_address or "" for each in connections}, ask)
         self._teller.say(f"packets that are routed to {tunnel.name} go through Child SAs")
         for connection in connections:
             for child in connection.children:

@@ -22,6 +22,7 @@ from ikeref.sa import (
     IkeSa,
     InitialContact,
     Install,
+    Moved,
     NewKeys,
     Phase,
     Received,
@@ -95,7 +96,7 @@ class Teller:
                 return text.append(f"  {words.notation(message, protected=protected)}")
             case Sent() | Received() | Arrived() | NewKeys():
                 return None
-            case Established() | Closed() | Install() | Remove() | Configured() | Unconfigured():
+            case Established() | Closed() | Install() | Remove() | Moved() | Configured() | Unconfigured():
                 return Text(words.effect(event), style="green" if isinstance(event, Established) else "magenta")
             case Failed():
                 return Text(words.effect(event), style="bold red")

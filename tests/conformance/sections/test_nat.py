@@ -302,7 +302,7 @@ class Plane(RecordingDataPlane):
         self.carrier = carrier
         self.results: list[object] = []
 
-    def arrived(self, packet: bytes, ecn: int) -> None:
+    def arrived(self, packet: bytes, path: Path, ecn: int) -> None:  # noqa: ARG002
         self.results.append(self.carrier.receive(packet, ecn))
 
 

@@ -15,7 +15,7 @@ from ikeref.policy import identities, proposals, selectors
 from ikeref.policy.config import ChildConfig, Connection
 from ikeref.policy.credentials import Secret
 from ikeref.registry import ProtocolId
-from ikeref.sa.outputs import Install, Output, Remove, Transmit
+from ikeref.sa.outputs import Install, Moved, Output, Remove, Transmit
 from ikeref.sa.values import Command, DeleteChild, Path, RekeyChild, RekeyIke
 from tests.unit.esp.test_inner import PORTS, ipv4, ipv6
 
@@ -54,6 +54,8 @@ class Wire:
                 at.carrier.install(output)
             elif isinstance(output, Remove):
                 at.carrier.remove(output)
+            elif isinstance(output, Moved):
+                at.carrier.moved(output)
 
     def pass_on(self, sender: End, transmit: Transmit) -> None:
         to = self.b if sender is self.a else self.a
@@ -152,6 +154,36 @@ def test_a_forged_packet_does_not_move_the_window() -> None:
     assert isinstance(wire.b.carrier.receive(sealed.packet), Delivered)
 
 
+def test_s2_23_who_is_moved_by_a_nat_is_followed() -> None:
+    """7296-2.23-30, 7296-2.23-33: by the newest ESP packet, and not by an older one that comes from elsewhere."""
+    wire = Wire()
+    spi = wire.b.endpoint.sessions[1].children[0].spi_in
+    sealed = [wire.a.carrier.send(THERE) for _ in range(2)]
+    packets = [each.packet for each in sealed if isinstance(each, Sealed)]
+    (before,) = [each.path for each in wire.b.carrier._outbound.values()]
+    assert wire.b.carrier.path(spi) == before
+    moved = before._replace(remote=("203.0.113.9", 40000))
+    newest = [wire.b.carrier.receive(packet) for packet in reversed(packets)]
+    assert [isinstance(each, Delivered) and each.newest for each in newest] == [True, False]
+    wire.perform(wire.b, wire.b.endpoint.heard(spi, moved, 0.0))
+    assert wire.b.carrier.path(spi) == moved
+    back = wire.b.carrier.send(BACK)
+    assert isinstance(back, Sealed)
+    assert back.path == moved
+    assert wire.b.endpoint.sessions[1].current.path == moved  # type: ignore[union-attr]
+
+
+def test_s2_23_who_is_behind_a_nat_follows_nobody() -> None:
+    wire = Wire()
+    number, session = next(iter(wire.b.endpoint.sessions.items()))
+    behind = tuple(ike._replace(nat_local=True) for ike in session.ikes)
+    wire.b.endpoint.sessions[number] = session._replace(ikes=behind)
+    before = behind[-1].path
+    moved = before._replace(remote=("203.0.113.9", 40000))
+    assert wire.b.endpoint.heard(session.children[0].spi_in, moved, 0.0) == ()
+    assert wire.b.endpoint.sessions[number].current.path == before  # type: ignore[union-attr]
+
+
 def test_s2_8_a_rekey_loses_no_packet_whenever_it_is_sent() -> None:
     """7296-2.8-18: packets are sealed between any two IKE datagrams, and delivered before and after later ones."""
     wire = Wire()
@@ -194,7 +226,7 @@ def test_s2_24_7296_2_24_02_congestion_in_the_outer_header_gets_through(packet: 
     sealed = wire.a.carrier.send(able)
     assert isinstance(sealed, Sealed)
     assert sealed.ecn == ECT_0
-    assert wire.b.carrier.receive(sealed.packet, CE) == Delivered(with_ecn(packet, CE), sealed.packet[:4])
+    assert wire.b.carrier.receive(sealed.packet, CE) == Delivered(with_ecn(packet, CE), sealed.packet[:4], newest=True)
     assert carried(wire.a, wire.b, able) == able
     assert carried(wire.a, wire.b, packet, NOT_ECT) == packet
     assert carried(wire.a, wire.b, packet, CE) == "congestion, and the packet can't tell of it"
