@@ -319,6 +319,6 @@ def test_2_23_27_esp_in_udp_is_processed_though_no_nat_was_found() -> None:
     assert isinstance(other, Sealed)
     assert not in_udp.path.encapsulated
     node.arrived(in_udp.packet, where)
-    plane.arrived(plain.packet, 0)
+    plane.arrived(plain.packet, where, 0)
     node.arrived(bytes(4) + other.packet[4:], where)
     assert [type(each) for each in plane.results] == [Delivered, Delivered]
