@@ -301,6 +301,29 @@ class Endpoint:
             self._secrets = (self.environment.random(32), self._secrets[0])
             self._secret_made = now
 
+    # Packets of nobody
+
+    def unknown_spi(self, spi: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        """An ESP or AH packet came by `path`, and no Child SA has its SPI: tell who sent it, at a limited rate.
+
+        Over an IKE SA with that address (7296-1.5-02, 7296-2.21.4-12), else in one unprotected message, whose own SPIs
+        mean nothing, and which is a hint at most (7296-1.5-04, 7296-1.5-07, 7296-1.5-08).
+        """
+        if not self._answers.take(now):
+            return (Audit("too many unprotected answers; a packet of an unknown SPI"),)
+        for number, session in self.sessions.items():
+            ike = session.current
+            if ike is not None and ike.phase is Phase.ESTABLISHED and ike.path.remote[0] == path.remote[0]:
+                try:
+                    return self.command(number, sa.TellInvalidSpi(spi), now)
+                except LocalProtocolError as error:
+                    return (Audit(f"a packet of an unknown SPI: {error}"),)
+        random = self.environment.random
+        hint = N(NotifyType.INVALID_SPI, spi)
+        message = Message(random(8), random(8), ExchangeType.INFORMATIONAL, FLAG_INITIATOR, 0, (hint,))
+        octets = wire.encode(message)
+        return (Transmit(wrap(octets) if path.encapsulated else octets, path, message),)
+
     # Bookkeeping
 
     def _number(self) -> int:

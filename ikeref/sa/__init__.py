@@ -46,6 +46,7 @@ from ikeref.sa.values import (
     RekeyChild,
     RekeyIke,
     Session,
+    TellInvalidSpi,
 )
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "Replayed",
     "Session",
     "Step",
+    "TellInvalidSpi",
     "Tick",
     "Transmit",
     "Unconfigured",

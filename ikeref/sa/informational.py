@@ -19,6 +19,7 @@ from ikeref.sa.values import (
     Notice,
     Phase,
     Report,
+    TellInvalidSpi,
 )
 from ikeref.wire import CP, D, Message, N
 
@@ -46,6 +47,8 @@ def start(turn: Turn, ike: IkeSa, command: Notice) -> None:
             size = turn.env.settings.window_size
             ike = ike._replace(window=max(ike.window, size))
             turn.request(ike, ExchangeType.INFORMATIONAL, window_size(size), Informational(command))
+        case TellInvalidSpi(spi=spi):
+            turn.request(ike, ExchangeType.INFORMATIONAL, (N(NotifyType.INVALID_SPI, spi),), Informational(command))
         case AskConfiguration(attributes=attributes):
             asked = CP(CfgType.REQUEST, attributes or turn.connection.request)
             turn.request(ike, ExchangeType.INFORMATIONAL, (asked,), Informational(command))
@@ -82,7 +85,7 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Informati
             turn.close(ike, f"authentication of the responder failed: {name(NotifyType, notify)}")
         case AskConfiguration():
             configuration.receive_response(turn, message.payloads)
-        case CheckLiveness() | AnnounceWindow():
+        case CheckLiveness() | AnnounceWindow() | TellInvalidSpi():
             pass
 
 

@@ -49,6 +49,7 @@ from ikeref.sa.values import (
     RekeyIke,
     Report,
     Session,
+    TellInvalidSpi,
 )
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, N
 from ikeref.wire.header import Header
@@ -366,7 +367,7 @@ def _command(turn: Turn, command: Command) -> None:
         case AskConfiguration(attributes=attributes):
             if not attributes and not turn.connection.request:
                 raise LocalProtocolError("the connection says nothing to ask for", section="2.19")
-        case RekeyIke() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow():
+        case RekeyIke() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow() | TellInvalidSpi():
             pass
         case _:
             assert_never(command)
@@ -430,7 +431,15 @@ def _start(turn: Turn, ike: IkeSa, command: Command) -> None:
                 child.start(turn, ike, command)
             case RekeyIke():
                 rekey.start(turn, ike, command)
-            case DeleteChild() | DeleteIke() | CheckLiveness() | Report() | AnnounceWindow() | AskConfiguration():
+            case (
+                DeleteChild()
+                | DeleteIke()
+                | CheckLiveness()
+                | Report()
+                | AnnounceWindow()
+                | TellInvalidSpi()
+                | AskConfiguration()
+            ):
                 informational.start(turn, ike, command)
             case _:
                 assert_never(command)

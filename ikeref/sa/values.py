@@ -182,6 +182,12 @@ class AnnounceWindow(NamedTuple):
     """Tell the peer how many requests we take at once on this IKE SA (Section 2.3)."""
 
 
+class TellInvalidSpi(NamedTuple):
+    """Tell the peer the SPI of an ESP or AH packet of its for which there is no Child SA here (7296-1.5-02)."""
+
+    spi: bytes
+
+
 class AskConfiguration(NamedTuple):
     """Ask the peer, in an exchange of its own, for configuration (Sections 2.19, 2.20, 3.15.4)."""
 
@@ -189,7 +195,7 @@ class AskConfiguration(NamedTuple):
     """Empty: what the connection asks for in IKE_AUTH."""
 
 
-Notice = DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow | AskConfiguration
+Notice = DeleteChild | DeleteIke | CheckLiveness | Report | AnnounceWindow | TellInvalidSpi | AskConfiguration
 """What is done by INFORMATIONAL."""
 
 Command = CreateChild | RekeyChild | RekeyIke | Notice

@@ -1,9 +1,10 @@
 """Sections 1.4, 1.5 and 1.7, rule by rule: INFORMATIONAL, Deletes, and messages outside of any IKE SA."""
 
 import pytest
-from ikeref_properties.network import ENDS, PEER, A, B, Pair
+from ikeref_properties.network import ADDRESS, ENDS, PEER, A, B, Pair
 
 from ikeref import sa, wire
+from ikeref.policy.connections import Settings
 from ikeref.registry import CfgAttribute, CfgType, NotifyType
 from ikeref.sa import Path, Phase
 from ikeref.wire import CP, FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, CfgAttr, D, Message, N
@@ -299,3 +300,47 @@ def test_s1_7_attribute_5_is_ignored() -> None:
         answers.append(answer.payloads)
     assert answers[0] == answers[1] == answers[2]
     assert [type(payload) for payload in answers[0]] == [CP]
+
+
+# Section 1.5: packets of ESP or AH whose SPI nobody has
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_s1_5_a_packet_of_an_unknown_spi_is_told_over_the_ike_sa_with_its_sender(end: str) -> None:
+    """INVALID_SPI with the SPI for data, in an INFORMATIONAL exchange; the other end changes nothing because of it."""
+    pair = established()
+    before = pair.children(PEER[end])
+    path = Path(ADDRESS[end], ADDRESS[PEER[end]])
+    (out,) = [o for o in pair.ends[end].unknown_spi(b"\0\0\x99\x99", path, pair.now) if type(o) is sa.Transmit]
+    assert out.message is not None
+    assert out.message.payloads == (N(NotifyType.INVALID_SPI, b"\0\0\x99\x99"),)
+    assert [type(payload) for payload in wire.decode(out.datagram).payloads] == [wire.SK]
+    (answer,) = replies(receive(pair, PEER[end], out.datagram))
+    assert answer.payloads == ()
+    assert pair.children(PEER[end]) == before
+    receive(pair, end, pair.ends[PEER[end]].sessions[1].ikes[0].answers[-1].datagrams[0])
+    assert [ike.outstanding for ike in pair.ikes(end)] == [()]
+
+
+@pytest.mark.parametrize("encapsulated", [False, True])
+def test_s1_5_a_packet_of_an_unknown_spi_of_a_stranger_is_told_in_one_unprotected_message(encapsulated: bool) -> None:
+    """To where it came from. It is a request with the Initiator flag, version 2.0, and SPIs that mean nothing."""
+    pair = established()
+    path = Path(("192.0.2.2", 4500), ("198.51.100.7", 12345), encapsulated)
+    (out,) = pair.ends[B].unknown_spi(b"\0\0\x99\x99", path, pair.now)
+    assert type(out) is sa.Transmit
+    assert out.path == path
+    message = wire.decode(out.datagram[4:] if encapsulated else out.datagram)
+    assert out.datagram[:4] == bytes(4) or not encapsulated
+    assert (message.exchange_type, message.flags, message.version, message.message_id) == (INFO, 8, 0x20, 0)
+    assert message.payloads == (N(NotifyType.INVALID_SPI, b"\0\0\x99\x99"),)
+    assert {message.spi_i, message.spi_r}.isdisjoint({ike.spi for ike in pair.ikes(B)})
+    assert not replies(receive(pair, A, out.datagram[4:] if encapsulated else out.datagram))
+    assert not pair.ends[B].sessions[1].ikes[0].outstanding
+
+
+def test_s1_5_such_messages_are_limited() -> None:
+    pair = Pair(1, settings=Settings(unprotected_answers_per_second=10))
+    path = Path(("192.0.2.2", 500), ("198.51.100.7", 500))
+    sent = [pair.ends[B].unknown_spi(b"\0\0\x99\x99", path, 0.0) for _ in range(30)]
+    assert sum(type(output) is sa.Transmit for outputs in sent for output in outputs) == 10

@@ -26,6 +26,7 @@ from ikeref.sa import (
     RekeyChild,
     RekeyIke,
     Session,
+    TellInvalidSpi,
 )
 from ikeref.sa.values import ChildRequest, Crossing, Exchange, IkeRequest, Informational, Report
 from ikeref.wire import FLAG_INITIATOR, KE, SA, D, Message, N, Nonce, Payload, TrafficSelector, TSi, TSr, payload_name
@@ -375,5 +376,8 @@ def _command(command: Command, octets: list[int], slots: list[bytes]) -> None:
             octets.append(6)
         case AnnounceWindow():
             octets.append(8)
+        case TellInvalidSpi(spi):
+            octets.append(9)
+            slots.append(spi)
         case Report(notify):
             octets += (7, *_code(notify))
