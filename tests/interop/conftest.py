@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -64,6 +64,12 @@ def ed25519_pki() -> Pki:
 def long_pki() -> Pki:
     """A chain of three certificates with RSA keys of 4096 bits."""
     return make_pki(OURS, THEIRS, kind="rsa", rsa_bits=4096, chain=True)
+
+
+@pytest.fixture
+def pki_of(request: pytest.FixtureRequest) -> Callable[[str], Pki]:
+    """The certificates for a kind of authentication."""
+    return lambda auth: request.getfixturevalue("rsa_pki" if auth == "rsa" else "pki")
 
 
 @pytest.fixture

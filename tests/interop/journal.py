@@ -17,6 +17,7 @@ COOKIE = 16390
 
 _KE = 34
 _NOTIFY = 41
+_SKF = 53
 _HEADER_OCTETS = 28
 _NON_ESP_MARKER = bytes(4)
 
@@ -61,6 +62,11 @@ def _messages(journal: list[Carried], direction: str, exchange_type: int, *, res
         and bool(each.message[19] & 0x20) == response
     )
     return list(dict.fromkeys(found))
+
+
+def fragments(journal: list[Carried], direction: str) -> list[Carried]:
+    """What one end sent in fragments (RFC 7383)."""
+    return [each for each in journal if each.direction == direction and each.message and each.message[16] == _SKF]
 
 
 def message_id(message: bytes) -> int:

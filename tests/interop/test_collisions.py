@@ -1,0 +1,44 @@
+"""Requests that cross, with each daemon (Sections 1.4.1, 2.8.1, 2.8.2, 2.25)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.interop import collisions, scenarios
+from tests.interop.ours import Ikeref
+from tests.interop.scene import Scene
+from tests.interop.started import GuestStart, Start
+
+COLLISIONS = pytest.mark.parametrize(
+    "collide",
+    [
+        collisions.rekeys_of_the_child_sa,
+        collisions.rekeys_of_the_ike_sa,
+        collisions.deletes_of_the_child_sa,
+        collisions.deletes_of_the_ike_sa,
+    ],
+    ids=lambda each: each.__name__,
+)
+ROLES = pytest.mark.parametrize("initiator", ["ours", "theirs"])
+Collide = Callable[[Scene, Ikeref], None]
+
+
+@pytest.mark.root
+@ROLES
+@COLLISIONS
+def test_with_strongswan(collide: Collide, initiator: str, start: Start) -> None:
+    scene, ikeref, _ = start()
+    scenarios.establish(scene, initiator)
+    collide(scene, ikeref)
+
+
+@pytest.mark.root
+@pytest.mark.whole
+@ROLES
+@COLLISIONS
+def test_with_libreswan(collide: Collide, initiator: str, start_guest: GuestStart) -> None:
+    scene, ikeref, _ = start_guest("libreswan")
+    scenarios.establish(scene, initiator)
+    collide(scene, ikeref)
