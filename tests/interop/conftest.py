@@ -14,12 +14,12 @@ from tests.interop.guest import Guest, build_disk
 from tests.interop.guest import why_not as why_no_guest
 from tests.interop.pki import Pki, make_pki
 from tests.interop.scene import OURS, THEIRS
-from tests.interop.started import GuestStart, Start, guest_starter, starter
+from tests.interop.started import EVERYTHING, GuestStart, Start, guest_starter, starter
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is only run with IKEREF_INTEROP_ALL."""
-    if os.environ.get("IKEREF_INTEROP_ALL"):
+    if EVERYTHING:
         return
     left_out = [item for item in items if item.get_closest_marker("whole")]
     if left_out:

@@ -230,7 +230,7 @@ def render(connection: Connection, lines: tuple[str, ...] = ()) -> str:
     local, remote = connection.local, connection.remote
     lines = (*connection.settings, *lines)
     if connection.auth != "psk":
-        lines = (f"leftcert={_NICKNAME}", "leftsendcert=always", "rightca=%same", *lines)
+        lines = (f"leftcert={_NICKNAME}", "leftsendcert=always", "sendca=all", "rightca=%same", *lines)
     further = "".join(f"  {line}\n" for line in lines)
     pfs = "yes" if any(word in _GROUPS for word in re.split("[-,]", connection.child_proposals)) else "no"
     children = "".join(

@@ -32,6 +32,8 @@ class Bridge:
         self.link = link
         self.journal: list[Carried] = []
         self.loss = loss
+        self.lose_next: tuple[str, int] | None = None
+        """Direction and exchange type of a message that is lost, once."""
         self._holding: frozenset[str] = frozenset()
         self._held: list[tuple[socket.socket, bytes]] = []
         self._lock = threading.Lock()
@@ -84,6 +86,8 @@ class Bridge:
         datagram = udp_payload(frame)
         if datagram is not None:
             lost = self._plans[direction].random() < self.loss
+            if self.lose_next == (direction, _exchange_type(datagram)):
+                lost, self.lose_next = True, None
             number = sum(each.direction == direction for each in self.journal)
             self.journal.append(Carried(direction, number, datagram, lost, _ports(frame)))
             if lost:
@@ -105,6 +109,12 @@ def udp_payload(frame: bytes) -> bytes | None:
     header = 4 * (frame[14] & 0x0F)
     total = int.from_bytes(frame[16:18])
     return frame[14 + header + 8 : 14 + total]
+
+
+def _exchange_type(datagram: bytes) -> int:
+    """Of an IKE message (Section 3.1); 0 for what is none."""
+    message = datagram.removeprefix(bytes(4))
+    return message[18] if len(message) >= 28 else 0
 
 
 def _ports(frame: bytes) -> tuple[int, int]:

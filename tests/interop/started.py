@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,10 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 INITIAL_SECONDS, BASE, TRIES = 0.2, 1.3, 9
 """How both ends retransmit: after 0.2 s, each wait 1.3 times the one before, 9 times; 8.5 s until they give up."""
 
-SEED = 3
+EVERYTHING = bool(os.environ.get("IKEREF_INTEROP_ALL"))
+"""Not the selection alone."""
+
+SEED = int(os.environ.get("IKEREF_INTEROP_SEED", "3"))
 """Of what the network loses where `loss` of all datagrams, in each direction, get lost."""
 
 

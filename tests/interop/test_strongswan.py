@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import pytest
 
 from ikeref.sa import Install, NewKeys
-from tests.interop import scenarios
-from tests.interop.started import Start
+from tests.interop import scenarios, suites
+from tests.interop.started import EVERYTHING, SEED, Start
 
 COOKIES = {"cookie_threshold": 1}
 THEIR_COOKIES = ("cookie_threshold = 1",)
@@ -115,6 +115,14 @@ def test_s2_4_silence_ends_all_at_both_ends(initiator: str, start: Start) -> Non
 def test_a_short_life_with_each_transform(ike: str, esp: str, initiator: str, start: Start) -> None:
     both = {"proposals": ike, "child_proposals": esp}
     scenarios.short_life(start(ours=both, theirs=both).scene, initiator)
+
+
+@pytest.mark.root
+@pytest.mark.whole
+@pytest.mark.parametrize(("ike", "esp"), suites.pairwise(SEED) if EVERYTHING else [])
+def test_a_short_life_with_each_pair_of_transforms(ike: str, esp: str, start: Start) -> None:
+    both = {"proposals": ike, "child_proposals": esp}
+    scenarios.short_life(start(ours=both, theirs=both).scene, "ours")
 
 
 @pytest.mark.root

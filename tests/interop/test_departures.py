@@ -1,0 +1,76 @@
+"""What libreswan and OpenIKED do against the RFC, each shown; docs/findings.md says more.
+
+When a daemon no longer departs its test fails, and becomes a scenario like the others.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ikeref import sa, wire
+from ikeref.registry import ExchangeType, NotifyType
+from tests.interop import journal, scenarios
+from tests.interop.lab import LabError
+from tests.interop.started import GuestStart
+from tests.interop.test_openiked import SUITE
+
+pytestmark = [pytest.mark.root, pytest.mark.whole]
+
+
+@pytest.mark.parametrize("daemon", ["libreswan", "openiked"])
+def test_s2_1_the_delete_of_a_rekeyed_ike_sa_is_sent_once(daemon: str, start_guest: GuestStart) -> None:
+    """It is a request, to be sent again until it is answered. Lost, it leaves the old IKE SA at our end."""
+    settings = ("ikelifetime 10",) if daemon == "openiked" else ()
+    suite = SUITE if daemon == "openiked" else {}
+    scene, ikeref, _ = start_guest(daemon, ours=suite, theirs={**suite, "settings": settings})
+    scenarios.establish(scene, "theirs")
+    since = len(scene.bridge.journal)
+    scene.bridge.lose_next = "theirs", ExchangeType.INFORMATIONAL
+    scene.theirs.rekey_ike()
+    scene.becomes("there is a second IKE SA at our end", lambda sas: len(sas) == 2)
+    time.sleep(8)
+    deletes = journal.requests(scene.bridge.journal[since:], "theirs", journal.INFORMATIONAL)
+    assert len(deletes) == 1
+    assert [each.message for each in scene.bridge.journal[since:]].count(deletes[0]) == 1
+    assert (len(scene.ours.sas()), len(scene.theirs.sas())) == (2, 1)
+    ikeref.crash()  # so that nothing of it stays
+
+
+def test_s1_2_openiked_closes_the_ike_sa_for_want_of_a_child_sa(start_guest: GuestStart) -> None:
+    """NO_PROPOSAL_CHOSEN for the Child SA in IKE_AUTH, without IDr and AUTH, and there is no IKE SA."""
+    other = {"child_proposals": "aes128-sha1-x25519"}
+    scene, ikeref, _ = start_guest("openiked", ours=other, theirs=SUITE)
+    with pytest.raises(LabError, match="NO_PROPOSAL_CHOSEN"):
+        scene.ours.connect()
+    assert scene.theirs.sas() == frozenset()
+    (answer,) = {
+        event.message.payloads
+        for event in ikeref.events
+        if isinstance(event, sa.Received) and event.message.exchange_type == ExchangeType.IKE_AUTH
+    }
+    assert [each.type for each in answer if isinstance(each, wire.N)] == [NotifyType.NO_PROPOSAL_CHOSEN]
+    assert len(answer) == 1
+
+
+def test_s1_4_1_openiked_says_nothing_when_its_kernel_refuses(start_guest: GuestStart) -> None:
+    """It answers IKE_AUTH, then cannot install the Child SA, and forgets the IKE SA without a Delete."""
+    refused = {"child_proposals": "aes256-sha256-x25519"}
+    scene, ikeref, openiked = start_guest("openiked", ours=refused, theirs=refused)
+    scene.ours.connect()
+    time.sleep(3)
+    assert "unsupported integrity algorithm HMAC_SHA2_256_128" in openiked.log()
+    assert (len(scene.ours.sas()), len(scene.theirs.sas())) == (1, 0)
+    assert not journal.requests(scene.bridge.journal, "theirs", journal.INFORMATIONAL)
+    ikeref.crash()
+
+
+def test_s2_9_openiked_answers_with_traffic_that_was_not_offered(start_guest: GuestStart) -> None:
+    """We ask for a second Child SA between other networks; the answer has the networks of the first."""
+    scene, ikeref, _ = start_guest("openiked", ours=SUITE, theirs=SUITE)
+    scenarios.establish(scene, "ours")
+    with pytest.raises(LabError):
+        scene.ours.create_child("second")
+    reasons = [event.reason for event in ikeref.events if isinstance(event, sa.Failed)]
+    assert reasons == ["the answer has traffic that was not offered"]
