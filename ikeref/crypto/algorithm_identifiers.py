@@ -72,8 +72,11 @@ def _pss(oid_end: int, salt: int, null: bytes, mgf_null: bytes, trailer: bytes) 
 
 
 def _pss_encodings() -> list[tuple[Algorithm, bytes]]:
-    """That of RFC 7427 appendix A.4.3 first, then those that differ in NULLs and in the default trailer field."""
-    nulls, trailers = (b"\5\0", b""), (bytes.fromhex("a303 020101"), b"")
+    """DER first, which leaves default values out, then those that differ in NULLs and in the default trailer field.
+
+    RFC 7427 appendix A.4.3 has that field, and RFC 7427 section 3 wants DER: libreswan takes nothing else.
+    """
+    nulls, trailers = (b"\5\0", b""), (b"", bytes.fromhex("a303 020101"))
     return [
         (Algorithm("PSS", hash), _pss(oid_end, salt, null, mgf_null, trailer))
         for hash, (oid_end, salt) in _PSS_SHA2.items()
