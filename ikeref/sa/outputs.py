@@ -60,7 +60,7 @@ class Remove(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A NAT gives the peer another address: ESP goes there too from now on (Section 2.23, 7296-2.23-30)."""
+    """A NAT gives the peer another address: ESP goes there too from now on (7296-2.23-30)."""
 
     path: Path
     children: tuple[ChildSa, ...]
