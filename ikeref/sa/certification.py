@@ -1,7 +1,6 @@
 """CERT and CERTREQ: what is asked for, which certificates of ours are shown, and what the peer's payloads hold
 (Sections 3.6 and 3.7, RFC 4806, RFC 7670)."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,11 +27,16 @@ _BY_URL = (CertEncoding.HASH_AND_URL_X509, CertEncoding.HASH_AND_URL_BUNDLE)
 # What we ask for
 
 
-def requests(connections: Iterable[Connection]) -> tuple[Payload, ...]:
+def requests(connections: tuple[Connection, ...]) -> tuple[Payload, ...]:
     """CERTREQ with the authorities that we believe, where the peer is to sign (`7296-3.7-01`, `7296-3.7-02`).
 
     Of several connections, all that any of them believes: which it will be is known only by the peer's identity.
     """
+    for connection in connections:
+        if isinstance(connection.remote_auth, TrustAnchors | RawKeys):
+            break
+    else:
+        return ()
     trusted = [c.remote_auth for c in connections if isinstance(c.remote_auth, TrustAnchors)]
     found: list[Payload] = []
     if any(each.certificates for each in trusted):

@@ -24,7 +24,10 @@ def waits(turn: Turn, ike: IkeSa, message: Message, path: Path) -> bool:
         return False
     if handshake.held is not None:
         raise Dropped("certificates of that peer are being looked up", section="3.6")
-    if not any(type(payload) is CERT for payload in message.payloads):
+    for payload in message.payloads:
+        if type(payload) is CERT:
+            break
+    else:
         return False
     known = [each.url for each in handshake.fetched]
     wanted = [url for url in certification.urls(message.payloads, _hosts(turn, ike, message)) if url not in known]

@@ -200,7 +200,8 @@ def _go_on(turn: Turn, what: Fetched) -> None:
         return
     ike, held = done
     if held.message.is_response:
-        _process_response(turn, ike, held.message, held.path, "")
+        place = window.answered_by(held.message.message_id, ike.waiting)
+        _process_response(turn, ike, place, held.message, held.path, "")
     else:
         _process_request(turn, ike, held.message, held.path, None)
 
@@ -294,11 +295,10 @@ def _receive_response(turn: Turn, ike: IkeSa, header: Header, what: Datagram) ->
     ike = turn.ike(ike.spi) or ike
     if ike.handshake is not None and not broken and lookups.waits(turn, ike, message, what.path):
         return
-    _process_response(turn, ike, message, what.path, broken)
+    _process_response(turn, ike, place, message, what.path, broken)
 
 
-def _process_response(turn: Turn, ike: IkeSa, message: Message, path: Path, broken: str) -> None:
-    place = window.answered_by(message.message_id, ike.waiting)
+def _process_response(turn: Turn, ike: IkeSa, place: int, message: Message, path: Path, broken: str) -> None:
     exchange = ike.outstanding[place]
     # State
     turn.outputs.append(Received(message, path))

@@ -40,7 +40,7 @@ class Web:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         self._server = in_namespace(namespace, lambda: ThreadingHTTPServer(("127.0.0.1", port), Handler))

@@ -43,6 +43,7 @@ def test_s3_6_intermediate_authorities_come_in_any_order(order: tuple[int, ...])
 def test_s3_6_the_first_certificate_is_of_the_key_that_signs() -> None:
     """7296-3.6-12: the same certificates with another one first."""
     chain = own(LEAVES[A], BELOW)
+    assert scene.is_up(scene.run(a_local_auth=chain))
     ends = scene.run(a_local_auth=replace(chain, chain=chain.chain[::-1]))
     assert not scene.is_up(ends)
     assert "authentication of the initiator failed" in scene.said(ends, B)
