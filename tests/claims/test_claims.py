@@ -20,7 +20,16 @@ from ikeref_properties.claims import (
     parse,
     properties,
 )
-from ikeref_properties.claims.establish import Established, Evidence, Options, establish, formula, judge
+from ikeref_properties.claims.establish import (
+    Established,
+    Evidence,
+    Options,
+    establish,
+    formula,
+    judge,
+    side_by_side,
+    takes_long,
+)
 from ikeref_properties.claims.page import page
 from ikeref_properties.claims.references import RUNNERS, checkout, problem
 from ikeref_properties.proofs import LEMMAS, STATEMENTS
@@ -171,6 +180,28 @@ def test_a_claim_of_what_is_not_there_is_refuted() -> None:
     """
     one = parse(text)[0]
     assert not establish([one], Options(root=ROOT))[1][0].good
+
+
+def test_what_takes_long_is_run_side_by_side_with_the_same_results() -> None:
+    names = ("proof:traffic-goes-on", "proof:no-child-before-auth", "search:every-message-kept")
+    options = Options(everything=True, anew=True, root=ROOT)
+    references = [Reference(*each.split(":", 1)) for each in names]
+    assert all(takes_long(each, options) for each in references)
+    assert not takes_long(references[2], Options())
+    found = side_by_side(references, options)
+    assert set(found) == set(references)
+    for each in references:
+        assert found[each]._replace(seconds=0.0) == judge(each, options)._replace(seconds=0.0)
+    assert [found[each].certificate for each in references] == ["found anew", "found anew", ""]
+
+
+def test_a_part_with_several_certificates_is_reached() -> None:
+    checks = tuple(Reference("proof", each) for each in ("traffic-goes-on", "no-child-before-auth", "judged-alike"))
+    part = Part("rows", "x.", PROVED, checks, "")
+    watched: list[str] = []
+    found = establish([properties()[0]._replace(parts=(part,))], Options(root=ROOT), watched.append)[1][0]
+    assert found.good
+    assert watched == ["3 proofs and searches, 2 at a time"]
 
 
 def test_tests_are_run_when_everything_is_wanted() -> None:

@@ -10,6 +10,10 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +32,9 @@ REFUTED = "refuted"
 QUICK = ("proof", "sentence", "rows")
 """Kinds of checks that take seconds."""
 CODE_ENGINE = "z3 on the shipped code"
+WORKERS = 2
+FEW = 2
+"""So many checks that take long are not worth a process of their own."""
 TEST_ENGINES = {"test": "pytest", "invariant": "Hypothesis", "explored": "breadth-first search of the code"}
 
 
@@ -90,6 +97,11 @@ def establish(
         if watch:
             watch("the tests")
         known |= _tests([each for each in references if each.kind in ("test", *RUNNERS)], options.root)
+    long = [each for each in references if takes_long(each, options)]
+    if len(long) > FEW:
+        if watch:
+            watch(f"{len(long)} proofs and searches, {WORKERS} at a time")
+        known |= side_by_side(long, options)
     for reference in references:
         if reference not in known:
             if watch:
@@ -99,6 +111,25 @@ def establish(
         one.id: tuple(Established(part, tuple(known[each] for each in part.checks)) for part in one.parts)
         for one in listed
     }
+
+
+def takes_long(reference: Reference, options: Options) -> bool:
+    """Whether it is a certificate, or a search that is to be run."""
+    search = reference.kind == "search" and options.everything
+    return search or (reference.kind == "proof" and reference.name in proofs.BY_ID)
+
+
+def side_by_side(references: Iterable[Reference], options: Options) -> dict[Reference, Evidence]:
+    """What these checks say, run in processes of their own; nothing where there are none to be had."""
+    names = list(proofs.BY_ID)
+    # The systems get larger towards the end of the list; who begins with them is not left waiting for one.
+    listed = sorted(references, key=lambda each: -names.index(each.name) if each.name in names else 1)
+    try:
+        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+            found = pool.map(partial(judge, options=options), listed)
+            return dict(zip(listed, found, strict=True))
+    except (OSError, NotImplementedError, ImportError, BrokenProcessPool):
+        return {}
 
 
 def judge(reference: Reference, options: Options) -> Evidence:
