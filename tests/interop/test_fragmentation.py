@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.interop import journal, scenarios
-from tests.interop.pki import Pki, make_pki
-from tests.interop.scene import OURS, THEIRS
+from tests.interop.pki import Pki
 from tests.interop.started import Start
 
 DATAGRAM = 576
@@ -18,9 +17,8 @@ NETWORKS = pytest.mark.parametrize("loss", [0.0, pytest.param(0.1, marks=pytest.
 
 
 @pytest.fixture(scope="module")
-def pki() -> Pki:
-    """A chain of three certificates with RSA keys of 4096 bits."""
-    return make_pki(OURS, THEIRS, kind="rsa", rsa_bits=4096, chain=True)
+def pki(long_pki: Pki) -> Pki:
+    return long_pki
 
 
 @pytest.mark.root

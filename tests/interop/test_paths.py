@@ -7,8 +7,9 @@ import pytest
 from tests.interop import journal, scenarios
 from tests.interop.lab import eventually
 from tests.interop.started import Start
-from tests.interop.test_strongswan import NETWORKS, ROLES
+from tests.interop.test_strongswan import ROLES
 
+NETWORKS = pytest.mark.parametrize("loss", [0.0, pytest.param(0.2, marks=pytest.mark.whole)], ids=["all", "lossy"])
 NATS = pytest.mark.parametrize("nat", [("ours",), ("theirs",), ("ours", "theirs")], ids=["ours", "theirs", "both"])
 
 
