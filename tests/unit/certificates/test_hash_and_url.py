@@ -1,10 +1,12 @@
 """Certificates by hash and URL between two ends; the network that they are fetched from is the test (Section 3.6)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha1
 
 import pytest
-from ikeref_properties.network import A, B, Pair
+from ikeref_properties.machines.walk import Judge
+from ikeref_properties.network import A, B, Flight, Pair, Record
 
 from ikeref import sa
 from ikeref.crypto import bundles
@@ -18,6 +20,7 @@ from ikeref.wire import CERT, N
 from tests.unit.certificates import scene
 from tests.unit.certificates.making import crl
 from tests.unit.certificates.scene import BELOW, LEAVES, ROOT, own, trust
+from tests.unit.eap import scene as eap_scene
 
 HOST = "certs.example:80"
 URLS = ("http://certs.example/leaf.der", "http://certs.example/below.der")
@@ -260,6 +263,68 @@ def test_s3_6_an_unprotected_or_unauthentic_message_fetches_nothing() -> None:
     assert not fetches(ends, B)
     ends.deliver_all()
     assert len(fetches(ends, B)) == 2
+
+
+class Delayed:
+    """Judges a life by the rows, where a message that waits for lookups counts as one that arrives when they are done,
+    and what comes meanwhile as lost."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._waiting: Flight | None = None
+        self.waited = 0
+
+    def __call__(self, record: Record) -> None:
+        event: object = record.event
+        if any(isinstance(output, sa.Fetch) for output in record.outputs):
+            assert isinstance(event, Flight)
+            self._waiting = event
+        elif isinstance(event, Fetched):
+            if record.outputs:
+                assert self._waiting is not None
+                self._judge(record._replace(event=self._waiting))
+                self._waiting, self.waited = None, self.waited + 1
+        elif self._waiting is None or not isinstance(event, Flight) or event.to != self._waiting.to:
+            self._judge(record)
+
+
+@pytest.mark.parametrize("end", [A, B])
+@pytest.mark.parametrize("source", [web, lambda url: Fetched(b"", url, fault="no")], ids=["found", "not found"])
+def test_s3_6_a_lookup_is_a_delay_and_nothing_else(end: str, source: Web) -> None:
+    """By every row of the session layer, at either end, with retransmissions meanwhile."""
+    other = B if end == A else A
+    shown = own(LEAVES[end], BELOW, urls=URLS)
+    served = {**OBJECTS, URLS[0]: LEAVES[end].der}
+    changes = {f"{end.lower()}_local_auth": shown, f"{other.lower()}_remote_auth": LOOKING}
+    watch = Delayed(Judge())
+    ends = Pair(5, connections=scene.connections(**changes), watch=watch)
+    ends.initiate(A)
+    ends.deliver_all()
+    for _ in range(2):
+        ends.advance()
+        ends.deliver_all()
+    serve(ends, other, lambda url: source(url)._replace(octets=served[url] if source is web else b""))
+    assert watch.waited == 1
+    assert scene.is_up(ends) == (source is web)
+    if source is web:
+        ends.command(A, sa.RekeyIke())
+        ends.deliver_all()
+        assert scene.is_up(ends)
+
+
+def test_s2_16_the_responder_of_eap_may_show_its_certificate_by_url() -> None:
+    """The initiator waits before its first EAP response."""
+    made = eap_scene.connections(eap_scene.peer(eap_scene.MSCHAPV2), eap_scene.server(eap_scene.MSCHAPV2))
+    made[B] = replace(made[B], local_auth=own(LEAVES[B], BELOW, urls=URLS))
+    made[A] = replace(made[A], remote_auth=LOOKING)
+    ends = Pair(5, connections=made)
+    ends.initiate(A)
+    ends.deliver_all()
+    assert [each.url for each in fetches(ends, A)] == list(URLS)
+    served = {**OBJECTS, URLS[0]: LEAVES[B].der}
+    serve(ends, A, lambda url: Fetched(b"", url, served[url]))
+    # Without CERTREQ and the notification nothing but X.509 would have come.
+    assert scene.is_up(ends)
 
 
 def test_s3_6_bundles_are_read_as_written_and_nothing_else() -> None:
