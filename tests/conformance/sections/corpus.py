@@ -75,6 +75,18 @@ def _modp() -> Pair:
     return life
 
 
+def _second() -> Pair:
+    """The responder has the last of what the initiator offers, and nothing else."""
+    ike, esp = "aes256gcm16-prfsha256-x25519", "aes256gcm16"
+    one = connection(A, ike=f"aes128-sha256-x25519, aes192-sha384-ecp384, {ike}", esp=f"aes128-sha256, {esp}")
+    life = Pair(14, connections={A: one, B: connection(B, ike=ike, esp=esp)}).establish()
+    life.command(A, sa.RekeyIke())
+    life.deliver_all()
+    life.command(A, sa.RekeyChild(life.children(A)[0].spi_in))
+    life.deliver_all()
+    return life
+
+
 def _cookies() -> Pair:
     """Under load, with another group preferred at each end."""
     ike = {A: "aes256gcm16-prfsha256-x25519-ecp256", B: "aes256gcm16-prfsha256-ecp256-x25519"}
@@ -189,6 +201,7 @@ LIVES: dict[str, Callable[[], Pair]] = {
     "cbc": lambda: _real(1),
     "gcm": lambda: _real(0),
     "modp": _modp,
+    "second": _second,
     "cookies": _cookies,
     "childless": _childless,
     "fragments": _fragments,

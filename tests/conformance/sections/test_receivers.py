@@ -93,8 +93,6 @@ ROWS = (
     Row("7296-3.10.1-03", CREATE, create(), ACCEPTED, create(STATUS), ACCEPTED),
     Row("7296-3.10.1-04", INFORMATIONAL, (), "empty", (N(NotifyType.INITIAL_CONTACT), STATUS), "empty"),
     Row("7296-3.10.1-05", INFORMATIONAL, (), "empty", (STATUS,), "empty"),
-    Row("7296-3.10-06", CREATE, create(N(NotifyType.USE_TRANSPORT_MODE)), ACCEPTED,
-        create(N(NotifyType.USE_TRANSPORT_MODE, b"", 3)), ACCEPTED),
     Row("7296-3.12-01", CREATE, create(), ACCEPTED, create(VENDOR), ACCEPTED),
     Row("7296-3.12-02", INFORMATIONAL, (), "empty", (VENDOR,), "empty"),
     Row("7296-3.12-03", CREATE, create(), ACCEPTED, create(VENDOR), ACCEPTED),
@@ -285,6 +283,15 @@ def test_3_1_31_a_message_id_is_good_for_one_request() -> None:
     assert words(first) == ["empty"]
     for other in (number + 2, number - 2, 0xFFFFFFFF):
         assert words(arrive(ends, A, sealed(ike, INFORMATIONAL, (), other % (1 << 32)))) == ["silence"]
+
+
+def test_3_10_06_the_protocol_of_a_notification_without_spi_says_nothing() -> None:
+    """Altered is that octet of SET_WINDOW_SIZE, and then its data: only these make a difference."""
+    for protocol, size, window in ((0, 5, 5), (1, 5, 5), (3, 5, 5), (99, 5, 5), (3, 7, 7)):
+        ends = Pair(1).establish()
+        said = N(NotifyType.SET_WINDOW_SIZE, size.to_bytes(4, "big"), protocol)
+        assert words(request(ends, A, INFORMATIONAL, (said,))) == ["empty"]
+        assert ends.ikes(A)[0].peer_window == window
 
 
 def test_4_12_after_no_additional_sas_an_sa_is_replaced_by_deleting_it_first() -> None:
