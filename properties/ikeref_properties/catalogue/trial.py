@@ -12,7 +12,9 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +23,16 @@ from ikeref_properties.catalogue.claims import Claim, claims, tried
 from ikeref_properties.claims.references import checkout
 from ikeref_properties.mutants.checks import collect
 from ikeref_properties.mutants.matrix import apart
-from ikeref_properties.mutants.seeding import place_of
+from ikeref_properties.mutants.seeding import Edit, Mutant, place_of
 
 TRIED = Path(__file__).with_name("claims") / "tried.json"
 LIMIT = 180.0
 """Seconds for the tests of one claim under one fault."""
+
+
+PROCESSES = 2
+"""At a time."""
+Kills = Callable[[tuple[Edit, ...], tuple[str, ...]], frozenset[str]]
 
 
 class Verdict(NamedTuple):
@@ -49,11 +56,18 @@ def attempt(wanted: Iterable[Claim], root: Path) -> Iterator[Verdict]:
         return
     collect(tests, root)
     failing = {kill.check.removeprefix("test:") for kill in apart(None, tests, root, LIMIT * 10, tests_alone=True)}
-    for claim in chosen:
-        yield Verdict(claim.id, tuple(_judge(claim, failing, root)))
+    kills = cache(lambda edits, names: _kills(edits, names, root))
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        yield from pool.map(lambda claim: Verdict(claim.id, tuple(_judge(claim, failing, kills))), chosen)
 
 
-def _judge(claim: Claim, failing: set[str], root: Path) -> Iterator[str]:
+def _kills(edits: tuple[Edit, ...], names: tuple[str, ...], root: Path) -> frozenset[str]:
+    """Which of these tests fail while the code has this fault."""
+    found = apart(Mutant("tried", "", edits), list(names), root, LIMIT, tests_alone=True, first=len(names) == 1)
+    return frozenset(kill.check.removeprefix("test:") for kill in found)
+
+
+def _judge(claim: Claim, failing: set[str], kills: Kills) -> Iterator[str]:
     names = {test: test.partition("[")[0] for test in claim.tests}
     yield from (f"{test} fails without any fault" for test in claim.tests if names[test] in failing)
     seen: set[str] = set()
@@ -61,12 +75,10 @@ def _judge(claim: Claim, failing: set[str], root: Path) -> Iterator[str]:
         if not all(place_of(each) for each in fault.edits):
             yield f"“{fault.name}” does not fit the code"
             continue
-        kills = {
-            kill.check.removeprefix("test:") for kill in apart(fault, list(claim.tests), root, LIMIT, tests_alone=True)
-        }
-        if not kills & set(names.values()):
+        found = kills(fault.edits, claim.tests)
+        if not found & set(names.values()):
             yield f"no test fails under “{fault.name}”"
-        seen |= kills
+        seen |= found
     if not claim.altered:
         yield from (f"{test} fails under no fault of the claim" for test in claim.tests if names[test] not in seen)
 

@@ -308,11 +308,14 @@ def collect(names: list[str], root: Path) -> None:
         pytest.main([*_OPTIONS, "--collect-only", *names], plugins=[])
 
 
-def tests(names: list[str], root: Path) -> list[Kill]:
-    """Which of these tests fail. Run in a process of its own: pytest is not made to be run twice in one."""
+def tests(names: list[str], root: Path, *, first: bool) -> list[Kill]:
+    """Which of these tests fail, or the `first` that does.
+
+    Run in a process of its own: pytest is not made to be run twice in one.
+    """
     outcomes = Outcomes()
     with contextlib.chdir(root):
-        pytest.main([*_OPTIONS, *names], plugins=[outcomes])
+        pytest.main([*_OPTIONS, *(("-x",) if first else ()), *names], plugins=[outcomes])
     found = []
     for name, seconds in outcomes.failed.items():
         count = len(seconds)

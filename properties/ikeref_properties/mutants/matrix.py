@@ -90,7 +90,7 @@ def attempt(fault: Mutant | None, names: list[str], root: Path, tell: Callable[[
         tell(found)
         if not found:
             tell(explored())
-        failed = tests(names, root)
+        failed = tests(names, root, first=False)
         tell(failed)
         if fault is not None and not found and not failed:
             tell(walks(30.0, deep=True))
@@ -99,12 +99,18 @@ def attempt(fault: Mutant | None, names: list[str], root: Path, tell: Callable[[
 
 
 def apart(
-    fault: Mutant | None, names: list[str], root: Path, limit: float = LIMIT, *, tests_alone: bool = False
+    fault: Mutant | None,
+    names: list[str],
+    root: Path,
+    limit: float = LIMIT,
+    *,
+    tests_alone: bool = False,
+    first: bool = False,
 ) -> list[Kill]:
     """The same in a process of its own, for so many seconds at most."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(fault, names, root, sender, tests_alone))
+    process = context.Process(target=_work, args=(fault, names, root, sender, tests_alone, first))
     process.start()
     sender.close()
     kills: list[Kill] = []
@@ -120,12 +126,12 @@ def apart(
     return kills
 
 
-def _work(fault: Mutant | None, names: list[str], root: Path, sender: Any, tests_alone: bool) -> None:
+def _work(fault: Mutant | None, names: list[str], root: Path, sender: Any, tests_alone: bool, first: bool) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (it lasts as long as the process)
     if tests_alone:
         with seeded(fault):
-            sender.send(tests(names, root))
+            sender.send(tests(names, root, first=first))
     else:
         attempt(fault, names, root, sender.send)
     sender.close()
