@@ -12,16 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from ikeref_properties.network import ENDS, A, B, Pair, connection
 
 from ikeref import sa, wire
-from ikeref.crypto import auth
+from ikeref.crypto import Suite, auth
 from ikeref.crypto.algorithm_identifiers import IDENTIFIERS
 from ikeref.crypto.certificates import load_private_key
 from ikeref.crypto.free import FreeCrypto
+from ikeref.crypto.real import RealCrypto
 from ikeref.eap import tls
 from ikeref.errors import AuthenticationFailed, LocalProtocolError
 from ikeref.policy import attributes
 from ikeref.policy.config import ConfigError, load
 from ikeref.policy.connections import Settings
-from ikeref.registry import CfgAttribute, HashAlgorithm, IpcompTransform, NotifyType, Prf
+from ikeref.registry import CfgAttribute, Encr, HashAlgorithm, Integ, IpcompTransform, KeGroup, NotifyType, Prf
 from ikeref.sa import Phase
 from ikeref.wire import AUTH, CP, EAP, SA, SKF, CfgAttr, D, Message, N, TSi, TSr
 from tests.properties.forging import request
@@ -419,3 +420,16 @@ def test_2_15_16_the_inner_prf_may_be_stored_in_place_of_the_secret() -> None:
     whole = auth.shared_key_auth(crypto, prf, b"secret", OCTETS)
     assert crypto.prf(prf, stored, OCTETS) == whole
     assert crypto.prf(prf, crypto.prf(prf, b"secret", b"Key Pad for IKEv2\0"), OCTETS) != whole
+
+
+# --- Keys (Section 2.13) ---------------------------------------------------------------------------------------------
+
+
+def test_2_13_04_keys_are_taken_as_they_come_where_some_bits_mean_nothing() -> None:
+    """Of a 3DES key each lowest bit is parity: any octets are a key. Altered are these bits, and then another."""
+    crypto = RealCrypto(legacy=True)
+    suite = Suite(Encr.TRIPLE_DES, 0, Prf.HMAC_SHA2_256, Integ.HMAC_SHA2_256_128, KeGroup.CURVE25519)
+    key = bytes(range(2, 50, 2))
+    plain = crypto.encrypt(suite, key, bytes(32), b"", bytes(8), bytes(16))
+    assert crypto.encrypt(suite, bytes(each ^ 1 for each in key), bytes(32), b"", bytes(8), bytes(16)) == plain
+    assert crypto.encrypt(suite, bytes((key[0] ^ 2,)) + key[1:], bytes(32), b"", bytes(8), bytes(16)) != plain

@@ -172,12 +172,6 @@ SENDERS = (
         lambda s: names(s).count("CERT") == 1 and names(s).index("CERT") < names(s).index("AUTH"),
         without(CERT),
     ),
-    Rule(
-        "7296-3.6-12",
-        lambda s: s.life == "certified" and has(AUTH)(s),
-        lambda s: has(CERT)(s) and every(s, CERT)[0].data[:1] == b"\x30",
-        other(CERT, lambda p: p._replace(data=b"")),
-    ),
     # Nonces.
     Rule("7296-3.9-02", has(Nonce), lambda s: 16 <= len(every(s, Nonce)[0].data) <= 256, field(Nonce, data=bytes(15))),
     Rule(
