@@ -8,6 +8,7 @@ from ikeref_model.endpoint_state import Endpoint
 from ikeref_model.tables import ROWS
 from ikeref_properties.explore import faults
 from ikeref_properties.explore.fingerprint import Merging
+from ikeref_properties.explore.kinds import Kinds
 from ikeref_properties.explore.search import Result, Search
 from ikeref_properties.explore.values import Bounds
 from ikeref_properties.refinement import abstraction, step
@@ -33,6 +34,23 @@ def test_every_step_is_one_that_the_rows_allow() -> None:
     assert result.counterexample is None
     assert sum(result.seen.rows.values()) > 1_000
     assert len({row for row, _ in result.seen.rows}) > 50
+
+
+def test_one_judgement_for_each_kind_of_step_sees_what_one_for_each_step_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = Search(BOUNDS).run()
+    monkeypatch.setattr(Kinds, "of", lambda *_: (object(),))
+    each = Search(BOUNDS).run()
+    assert (kinds.states, kinds.edges, kinds.behaviours) == (each.states, each.edges, each.behaviours)
+    assert kinds.seen.rows == each.seen.rows
+    assert kinds.seen.made < each.seen.made
+
+
+def test_kinds_that_forget_what_came_in_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A datagram that is due an answer is taken for a command, which is due none."""
+    search = Search(Bounds(1, 0, 0, kinds=("liveness",)))
+    monkeypatch.setattr(Kinds, "of", lambda _, who, *__: (who,))
+    with faults.seeded("silent"):
+        assert rules(search.run()) != "the rows"
 
 
 def test_a_silent_end_does_not_pass() -> None:
