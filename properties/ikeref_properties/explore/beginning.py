@@ -109,9 +109,9 @@ SCENES = (
 class _World:
     """One schedule done again. Mutable."""
 
-    def __init__(self, scene: Scene, losses: int, duplicates: int, make: Callable[[], Judge]) -> None:
+    def __init__(self, scene: Scene, losses: int, duplicates: int) -> None:
         self.scene = scene
-        self.judge = make()
+        self.judge = Judge()
         self.rows: Counter[str] = Counter()
         self.left = Left(losses, duplicates, scene.waits, scene.restarts, scene.begin)
         self.pair = Pair(0, connections=scene.connections(), settings=scene.settings, watch=self._watch)
@@ -213,7 +213,6 @@ def explore(
     *,
     seconds: float = float("inf"),
     merge: bool = True,
-    make: Callable[[], Judge] = Judge,
 ) -> Found:
     """Every state of a scene within bounds; `merge` False tells all schedules apart."""
     begun = monotonic()
@@ -224,33 +223,32 @@ def explore(
     states = steps = 0
 
     def again(schedule: tuple[Act, ...]) -> _World:
-        world = _World(scene, losses, duplicates, make)
+        world = _World(scene, losses, duplicates)
         for act in schedule:
             world.do(act)
         return world
 
-    while todo:
-        schedule = todo.popleft()
-        try:
+    tried: tuple[Act, ...] = ()
+    try:
+        while todo:
             if monotonic() - begun > seconds:
                 return Found(scene, states, steps, taken, rows, monotonic() - begun, False)
-            world = again(schedule)
-            acts = world.acts()
-            for act in acts:
+            before = todo.popleft()
+            for act in again(before).acts():
+                tried = (*before, act)
+                world = again(tried)
                 steps += 1
-                schedule_now = (*schedule, act)
-                world = again(schedule_now)
                 taken[act[0]] += 1
-                mark = world.mark() if merge else repr(schedule_now).encode()
+                mark = world.mark() if merge else repr(tried).encode()
                 if mark in known:
                     continue
                 known.add(mark)
                 states += 1
-                todo.append(schedule_now)
+                todo.append(tried)
                 world.settle()
                 rows.update(world.rows)
-        except Exception as error:  # whatever it is, it is a finding
-            rule = error.rule if isinstance(error, Violation) else type(error).__name__
-            spent = monotonic() - begun
-            return Found(scene, states, steps, taken, rows, spent, False, Deviation(rule, str(error)), schedule_now)
+    except Exception as error:  # whatever it is, it is a finding
+        rule = error.rule if isinstance(error, Violation) else type(error).__name__
+        spent = monotonic() - begun
+        return Found(scene, states, steps, taken, rows, spent, False, Deviation(rule, str(error)), tried)
     return Found(scene, states, steps, taken, rows, monotonic() - begun, True)
