@@ -79,6 +79,12 @@ TWINS: tuple[tuple[Mutant, Callable[[Harness], None]], ...] = (
             edit(
                 "sa.step", "if ike is None or bool(header.flags & FLAG_INITIATOR) == ike.initiator:", "if ike is None:"
             ),
+            edit("endpoint", OWN, "self._by_spi.get(header.spi_i, self._by_spi.get(header.spi_r))"),
+            edit(
+                "sa.step",
+                "ike = turn.ike(header.spi_r if header.flags & FLAG_INITIATOR else header.spi_i)",
+                "ike = turn.ike(header.spi_i) or turn.ike(header.spi_r)",
+            ),
             edit(
                 "sa.step",
                 "    sk_e, sk_a = (keys.sk_er, keys.sk_ar) if ike.initiator else",
