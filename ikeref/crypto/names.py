@@ -167,7 +167,7 @@ def _bears_general(data: bytes, certificate: x509.Certificate, wildcards: bool) 
         names = _alternative(certificate)
         borne = der.elements(der.content(names.public_bytes(), 0x30)[0]) if names is not None else ()
         return any(_same_general(each, claimed, wildcards) for each in borne)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
 
 

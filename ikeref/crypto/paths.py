@@ -37,8 +37,8 @@ MAX_DEPTH = 8
 MAX_CERTIFICATES = 16
 """CERT payloads that we look at, at most."""
 
-UNREADABLE = (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
-"""What the package raises for octets that are no certificate."""
+UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+"""What the package raises for octets that are no certificate, some of it only when a part is asked for."""
 
 Path = tuple[x509.Certificate, ...]
 """From the peer's certificate to the trust anchor, each issued by the next."""
@@ -84,12 +84,19 @@ def find_path(chain_der: Sequence[bytes], anchors: Sequence[x509.Certificate], n
         others = _readable(chain_der[1:])
         if any(_is_eddsa(certificate) for certificate in (leaf, *others)):
             _check_purpose(leaf)
-            return _walk(leaf, others, anchors, now.astimezone(UTC))
-        return _verify(leaf, others, anchors, now)
+            return _named(_walk(leaf, others, anchors, now.astimezone(UTC)))
+        return _named(_verify(leaf, others, anchors, now))
     except VerificationError as error:
         raise failed(f"no valid path: {str(error)[:200]}") from None
     except (*UNREADABLE, UnsupportedAlgorithm):
         raise failed("a certificate cannot be read") from None
+
+
+def _named(path: Path) -> Path:
+    """The same path, whose names can all be read: the package reads them when they are asked for."""
+    for each in path:
+        _ = each.subject, each.issuer
+    return path
 
 
 def _readable(many_der: Sequence[bytes]) -> list[x509.Certificate]:
@@ -97,7 +104,7 @@ def _readable(many_der: Sequence[bytes]) -> list[x509.Certificate]:
     for der in many_der:
         try:
             certificate = x509.load_der_x509_certificate(der)
-            certificate.public_key()
+            _ = certificate.public_key(), certificate.subject, certificate.issuer
         except (*UNREADABLE, UnsupportedAlgorithm):
             continue
         found.append(certificate)

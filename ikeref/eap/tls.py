@@ -14,6 +14,7 @@ This module is the fragments and the order of messages; `tlsengine` is TLS itsel
 from typing import NamedTuple
 
 from ikeref.crypto import certificates
+from ikeref.crypto.paths import UNREADABLE
 from ikeref.eap.packet import Done, Packet, Tools, as_identity
 from ikeref.eap.tlsengine import Engine, Rules, subject_of
 from ikeref.errors import AuthenticationFailed, InvalidSyntax
@@ -116,11 +117,15 @@ def _finish(state: Handshaking) -> Done:
     if state.fault or not state.engine.confirmed:
         raise AuthenticationFailed(state.fault or "the peer stopped amid TLS", section="RFC 5216 2.1.3")
     certificate = state.engine.certificate()
-    subject = subject_of(certificate)
-    if state.expected is not None and not certificates.matches(state.expected, certificate):
-        raise AuthenticationFailed(f"the certificate of {subject} is not for {state.expected}", section="RFC 5216 5.2")
     claimed = as_identity(state.claimed)
-    return Done(state.engine.msk(), claimed if certificates.matches(claimed, certificate) else subject)
+    try:
+        subject, is_claimed = subject_of(certificate), certificates.matches(claimed, certificate)
+        is_expected = state.expected is None or certificates.matches(state.expected, certificate)
+    except UNREADABLE:
+        raise AuthenticationFailed("a certificate cannot be read", section="RFC 5216 5.3") from None
+    if not is_expected:
+        raise AuthenticationFailed(f"the certificate of {subject} is not for {state.expected}", section="RFC 5216 5.2")
+    return Done(state.engine.msk(), claimed if is_claimed else subject)
 
 
 # Fragments

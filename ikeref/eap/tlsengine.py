@@ -10,6 +10,7 @@ from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from ikeref.crypto import certificates
+from ikeref.crypto.paths import UNREADABLE
 from ikeref.errors import LocalProtocolError
 from ikeref.policy.credentials import PrivateKey, Secret, TrustAnchors
 from ikeref.policy.identities import Identity
@@ -151,7 +152,11 @@ def _context(rules: Rules, engine: Engine) -> SSL.Context:
     store.set_time(rules.now.astimezone(UTC))
 
     def verified(_connection: SSL.Connection, shown: crypto.X509, error: int, depth: int, ok: int) -> bool:
-        return engine.judge(shown.to_cryptography(), 0 if ok else error, depth, rules.other)
+        try:
+            return engine.judge(shown.to_cryptography(), 0 if ok else error, depth, rules.other)
+        except UNREADABLE:
+            engine.fault = "a certificate cannot be read"
+            return False
 
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verified)
     return context

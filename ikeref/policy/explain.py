@@ -202,7 +202,7 @@ def _line(der: bytes) -> str:
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         issuer = identities.Identity(IdType.DER_ASN1_DN, certificate.issuer.public_bytes())
         return f"{subject(certificate)}, issued by {issuer}, valid {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    except (ValueError, InvalidVersion):
+    except (ValueError, TypeError, InvalidVersion):
         return f"{len(der)} octets that are no certificate"
 
 
@@ -211,7 +211,7 @@ def names_borne(wanted: identities.Identity, certificate: Certificate) -> str:
     try:
         held = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
         names = [str(each.value) for each in held][:_MOST]
-    except (ValueError, ExtensionNotFound, DuplicateExtension, UnsupportedGeneralNameType):
+    except (ValueError, TypeError, ExtensionNotFound, DuplicateExtension, UnsupportedGeneralNameType):
         names = []
     listed = ", ".join(repr(each)[1:-1] for each in names) or "none"
     return f"claimed: {wanted}\nthe certificate is of {subject(certificate)}, with alternative names: {listed}"

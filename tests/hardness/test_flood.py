@@ -87,20 +87,17 @@ def _first_payloads(outputs: tuple[Output, ...]) -> tuple[object, ...]:
     return tuple(message.payloads[0] for message in messages)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        find("demand no cookie"),
-        find("keep any number of half-open IKE SAs"),
-        find("keep half-open IKE SAs"),
-        find("count half-open IKE SAs for ever"),
-        mutant("let one address have all", "2.6", edit("endpoint", "return 0 < each <= ", "return 0 > each <= ")),
-        mutant(
-            "forget to count down", "2.6", edit("endpoint", "self._came_from.pop(number)", "self._came_from[number]")
-        ),
-    ],
-    ids=lambda fault: fault.id,
+FAULTS: tuple[Mutant, ...] = (
+    find("demand no cookie"),
+    find("keep any number of half-open IKE SAs"),
+    find("keep half-open IKE SAs"),
+    find("count half-open IKE SAs for ever"),
+    mutant("let one address have all", "2.6", edit("endpoint", "return 0 < each <= ", "return 0 > each <= ")),
+    mutant("forget to count down", "2.6", edit("endpoint", "self._came_from.pop(number)", "self._came_from[number]")),
 )
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_seeded_fault_is_found(fault: Mutant) -> None:
     with seeded(fault), pytest.raises(Hurt):
         Flood(SMALL).run(ATTEMPTS, every=100)
