@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.root, pytest.mark.whole]
 @pytest.mark.parametrize("daemon", ["libreswan", "openiked"])
 def test_s2_1_the_delete_of_a_rekeyed_ike_sa_is_sent_once(daemon: str, start_guest: GuestStart) -> None:
     """It is a request, to be sent again until it is answered. Lost, it leaves the old IKE SA at our end."""
-    settings = ("ikelifetime 10",) if daemon == "openiked" else ()
+    settings = ("ikelifetime 15",) if daemon == "openiked" else ()
     suite = SUITE if daemon == "openiked" else {}
     scene, ikeref, _ = start_guest(daemon, ours=suite, theirs={**suite, "settings": settings})
     scenarios.establish(scene, "theirs")
@@ -30,7 +30,7 @@ def test_s2_1_the_delete_of_a_rekeyed_ike_sa_is_sent_once(daemon: str, start_gue
     scene.bridge.lose_next = "theirs", ExchangeType.INFORMATIONAL
     scene.theirs.rekey_ike()
     scene.becomes("there is a second IKE SA at our end", lambda sas: len(sas) == 2)
-    time.sleep(8)
+    time.sleep(5)
     deletes = journal.requests(scene.bridge.journal[since:], "theirs", journal.INFORMATIONAL)
     assert len(deletes) == 1
     assert [each.message for each in scene.bridge.journal[since:]].count(deletes[0]) == 1
