@@ -11,7 +11,7 @@ import pytest
 
 from ikeref import sa, wire
 from ikeref.registry import ExchangeType, NotifyType
-from tests.interop import journal, scenarios
+from tests.interop import collisions, journal, scenarios
 from tests.interop.lab import LabError
 from tests.interop.started import GuestStart
 from tests.interop.test_openiked import SUITE
@@ -74,3 +74,20 @@ def test_s2_9_openiked_answers_with_traffic_that_was_not_offered(start_guest: Gu
         scene.ours.create_child("second")
     reasons = [event.reason for event in ikeref.events if isinstance(event, sa.Failed)]
     assert reasons == ["the answer has traffic that was not offered"]
+
+
+def test_s2_8_1_libreswan_keeps_the_child_sa_that_lost(start_guest: GuestStart) -> None:
+    """Rekeys of the Child SA cross. When libreswan's has the lowest nonce it should close what it made; it does not."""
+    scene, ikeref, _ = start_guest("libreswan")
+    scenarios.establish(scene, "ours")
+    for _ in range(9):
+        crossing = collisions.cross(
+            scene, ikeref, ExchangeType.CREATE_CHILD_SA, lambda who: scene.side(who).rekey_child("first")
+        )
+        if crossing.loser() == "theirs":
+            break
+        scene.agree("ours lost, and is closed", ike_sas=1, children=1)
+    time.sleep(8)
+    (ike,) = scene.theirs.sas()
+    assert {child.spi_out for child in ike.children} == {crossing.our_spi(who) for who in scenarios.BOTH}
+    ikeref.crash()
