@@ -9,6 +9,7 @@ Departure D-4: the package's verifier refuses every chain with EdDSA keys. These
 with the package's own check of each; a name constraint in one is refused, not evaluated.
 """
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier, SignatureAlgorithmOID
 from cryptography.x509.verification import (
     Criticality,
@@ -67,6 +69,14 @@ _UNDERSTOOD = frozenset(
 T = TypeVar("T", bound=x509.ExtensionType)
 
 
+def load(der: bytes) -> x509.Certificate:
+    """A certificate of a peer. Serial numbers that are not positive are to be handled gracefully (RFC 5280 section
+    4.1.2.2); the package would warn of them on the terminal. Raises one of `UNREADABLE`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_der_x509_certificate(der)
+
+
 def find_path(chain_der: Sequence[bytes], anchors: Sequence[x509.Certificate], now: datetime) -> Path:
     """The path from the first of these certificates to an anchor; the anchor alone where it is that certificate itself.
 
@@ -80,7 +90,7 @@ def find_path(chain_der: Sequence[bytes], anchors: Sequence[x509.Certificate], n
             raise failed(f"{len(chain_der)} certificates are too many")
         if not anchors:
             raise failed("no trust anchor is configured")
-        leaf = x509.load_der_x509_certificate(chain_der[0])
+        leaf = load(chain_der[0])
         others = _readable(chain_der[1:])
         if any(_is_eddsa(certificate) for certificate in (leaf, *others)):
             _check_purpose(leaf)
@@ -103,7 +113,7 @@ def _readable(many_der: Sequence[bytes]) -> list[x509.Certificate]:
     found = []
     for der in many_der:
         try:
-            certificate = x509.load_der_x509_certificate(der)
+            certificate = load(der)
             _ = certificate.public_key(), certificate.subject, certificate.issuer
         except (*UNREADABLE, UnsupportedAlgorithm):
             continue

@@ -13,11 +13,11 @@ from cryptography.x509 import (
     InvalidVersion,
     SubjectAlternativeName,
     UnsupportedGeneralNameType,
-    load_der_x509_certificate,
 )
 
 from ikeref import registry
 from ikeref.crypto.crls import Status
+from ikeref.crypto.paths import load
 from ikeref.policy import identities, selectors
 from ikeref.policy.choice import kinds_of, same
 from ikeref.registry import IdType, ProtocolId, TransformType
@@ -198,7 +198,7 @@ def certificates_shown(shown: Iterable[bytes], anchors: Iterable[Certificate], f
 
 def _line(der: bytes) -> str:
     try:
-        certificate = load_der_x509_certificate(der)
+        certificate = load(der)
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         issuer = identities.Identity(IdType.DER_ASN1_DN, certificate.issuer.public_bytes())
         return f"{subject(certificate)}, issued by {issuer}, valid {first:%Y-%m-%d} to {last:%Y-%m-%d}"
