@@ -173,6 +173,27 @@ def test_groups_with_small_subgroups_are_not_there(group: int) -> None:
         assert crypto.supports_group(KeGroup.MODP_2048)
 
 
+def private_values(value: object) -> int:
+    """How many private values of MODP groups are anywhere in a session."""
+    if isinstance(value, tuple):
+        return sum(map(private_values, value))
+    return int(isinstance(value, modp.Exponent))
+
+
+def test_no_private_value_is_kept_after_its_use() -> None:
+    """7296-5-04: while a request is unanswered there is one, and none once it is answered or refused."""
+    ends = pair(MODP)
+    ends.initiate(A)
+    assert private_values(ends.sessions(A)) == 1
+    ends.deliver_all()
+    assert private_values(ends.sessions(A) + ends.sessions(B)) == 0
+    for command in (sa.CreateChild("web"), sa.RekeyIke()):
+        ends.command(A, command)
+        assert private_values(ends.sessions(A)) >= 1
+        ends.deliver_all()
+        assert private_values(ends.sessions(A) + ends.sessions(B)) == 0
+
+
 def test_a_private_value_is_drawn_for_each_exchange() -> None:
     """6989-2.2-05, 6989-2-02: nothing is reused, whoever asks; with the same randomness it would be."""
     values = set()

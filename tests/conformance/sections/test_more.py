@@ -136,6 +136,34 @@ def test_3_15_4_05_a_family_that_no_pool_has_is_no_failure() -> None:
     assert NotifyType.INTERNAL_ADDRESS_FAILURE in cfg.errors(cfg.auth(empty, response=True))
 
 
+def test_3_15_4_08_without_an_address_the_ike_sa_waits_or_is_deleted_and_made_anew() -> None:
+    """7296-3.15.4-08, 7296-3.15.4-09: nothing is asked again by itself, not within hours.
+
+    A command deletes the IKE SA, and another gets an address if one is free by then; else it fares no better.
+    """
+    for freed in (False, True):
+        made = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL), establish=False, modelled=False)
+        for last in (1, 2, 3):
+            made.ends[B].leases.hold(90 + last, connection(B).local_id, (bytes((10, 9, 0, last)),))
+        made.establish()
+        made.settle()
+        (ike,) = made.ikes(A)
+        sent = len(made.past)
+        made.now += 7200
+        made.tick()
+        made.settle()
+        assert len(made.past) == sent
+        assert not made.children(A)
+        made.command(A, sa.DeleteIke())
+        made.settle()
+        assert ike.spi_i not in [each.spi_i for each in made.ikes(A)]
+        if freed:
+            made.ends[B].leases.hold(91, None, ())
+        made.establish()
+        made.settle()
+        assert bool(made.children(A)) is freed
+
+
 def test_3_15_1_33_a_suggestion_is_no_order() -> None:
     """7296-3.15.1-33, 7296-3.15.1-34: altered is the address that is suggested, to one that no pool has."""
     for wish, given in (("10.9.0.2", "10.9.0.2"), ("10.9.9.9", "10.9.0.1")):
