@@ -1,6 +1,8 @@
 """Certificates whose parts can't be read, of peers that have proved nothing: refused, and nothing is raised."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from cryptography import x509
@@ -8,9 +10,9 @@ from ikeref_properties.mutants import seeded
 from ikeref_properties.mutants.seeding import edit, mutant
 
 from ikeref import eap
-from ikeref.crypto.certificates import find_path
+from ikeref.crypto.certificates import find_path, key_for
 from ikeref.errors import AuthenticationFailed
-from ikeref.policy import explain
+from ikeref.policy import explain, identities
 from ikeref.policy.credentials import PrivateKey
 from ikeref.registry import EapCode
 from tests.unit.certificates.making import certificate, new_key
@@ -47,6 +49,34 @@ def test_rfc5216_5_3_a_peer_with_an_odd_name_fails_in_tls() -> None:
     assert "cannot be read" in move.reason
     with pytest.raises(AuthenticationFailed):
         eap.conclude(client)
+
+
+OCTETS = (0, 1, 3, 4, 5, 6, 12, 19, 20, 22, 23, 30, 48, 49, 130, 160, 255)
+"""Tags of ASN.1, and numbers that are often wrong."""
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_damaged_certificates_raise_nothing_anywhere() -> None:
+    """What is made of a certificate, and said of it, where an octet or two are others."""
+    authority = certificate("authority", ca=True)
+    leaf = certificate("a.example", authority, names=[x509.DNSName("a.example"), x509.RFC822Name("x@a.example")])
+    wanted = [identities.parse(text) for text in ("a.example", "x@a.example", "CN=a.example", "10.0.0.1")]
+    rng, loaded = Random(3), 0
+    for _ in range(1500):
+        octets = bytearray(leaf.der)
+        for _ in range(rng.choice((1, 2))):
+            octets[rng.randrange(len(octets))] = rng.choice(OCTETS)
+        for chain in ((bytes(octets),), (leaf.der, bytes(octets))):
+            with suppress(AuthenticationFailed):
+                find_path(chain, [authority.certificate], NOW)
+        explain.certificates_shown([bytes(octets)], [authority.certificate], [])
+        with suppress(ValueError, x509.InvalidVersion):
+            found = x509.load_der_x509_certificate(bytes(octets))
+            loaded += 1
+            for each in wanted:
+                with suppress(AuthenticationFailed):
+                    key_for(found, each)
+    assert loaded > 300
 
 
 def test_an_exception_that_is_let_through_would_be_found() -> None:
