@@ -14,7 +14,7 @@ from ikeref.crypto.bundles import Bundle
 from ikeref.policy import lookup
 from ikeref.policy.connections import Settings
 from ikeref.registry import CertEncoding, NotifyType
-from ikeref.sa import certification
+from ikeref.sa import authentication, certification
 from ikeref.sa.certification import Fetched
 from ikeref.wire import CERT, N
 from tests.unit.certificates import scene
@@ -310,6 +310,17 @@ def test_s3_6_a_lookup_is_a_delay_and_nothing_else(end: str, source: Web) -> Non
         ends.command(A, sa.RekeyIke())
         ends.deliver_all()
         assert scene.is_up(ends)
+
+
+def test_a_wrong_answer_after_a_lookup_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The twin: once the lookups are done the request is answered with nothing in it."""
+    made = scene.connections(a_local_auth=own(LEAF, BELOW, urls=URLS), b_remote_auth=LOOKING)
+    ends = Pair(5, connections=made, watch=Delayed(Judge()))
+    ends.initiate(A)
+    ends.deliver_all()
+    monkeypatch.setattr(authentication, "respond", lambda *_: authentication.Reply())
+    with pytest.raises(AssertionError, match=r"auth\.request"):
+        serve(ends, B)
 
 
 def test_s2_16_the_responder_of_eap_may_show_its_certificate_by_url() -> None:
