@@ -33,7 +33,7 @@ def test_figures_add_up() -> None:
 
 
 def test_the_claim_of_a_requirement_is_shown() -> None:
-    result = RUNNER.invoke(app, ["coverage", "7296-1-01"])
+    result = RUNNER.invoke(app, ["coverage", "7296-1-02"])
     assert result.exit_code == 0
     assert "claimed" in result.stdout
     assert "do other exchanges before IKE_AUTH" in result.stdout
