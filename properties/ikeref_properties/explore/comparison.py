@@ -3,8 +3,8 @@
 The code looks at the order of nonces in one place, `collisions.ours_is_redundant`, once at each end that had a rekey
 under way when the peer's came. All that two states can differ in by their nonces is therefore what that function will
 answer. Where all four are drawn it is asked; where some are still to be drawn, it is asked for every place that they
-can take, and what counts is the set of answers. So every order of nonces is tried, and states are told apart only by
-what comes of it.
+can take, and what counts is the set of answers. So every place is drawn, that function is asked about every order, and
+states are told apart only by what comes of it.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,6 @@ from ikeref.sa import collisions
 from ikeref_properties.explore.draws import NONCE_OCTETS, places
 
 OCTETS = 4
-NOTHING = bytes(OCTETS)
 _FRESH = bytes(NONCE_OCTETS // 2)
 """The octets of a nonce to be drawn that don't say where in the order it is."""
 

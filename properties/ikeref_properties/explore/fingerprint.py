@@ -1,8 +1,8 @@
 """When two states count as one: names by first occurrence, numbers relative, nonces by order (Sections 2.2, 2.8.1).
 
-Two states with one fingerprint differ only in the values of SPIs, keys, public values and message IDs, in nonces that
-nobody will compare, and in answers and closed IKE SAs that nobody will ask for again. Of the nonces that may still be
-compared the whole order is kept, equality and prefixes included; of SPIs the order only where the code looks at it.
+Two states with one fingerprint differ only in the values of SPIs, keys, public values and message IDs, in the order of
+nonces as far as no comparison will tell (`comparison`), and in answers and closed IKE SAs that nobody will ask for
+again. On demand the whole order is kept of the nonces that may still be compared, equality and prefixes included.
 """
 
 from collections.abc import Iterable
