@@ -24,10 +24,7 @@ def waits(turn: Turn, ike: IkeSa, message: Message, path: Path) -> bool:
         return False
     if handshake.held is not None:
         raise Dropped("certificates of that peer are being looked up", section="3.6")
-    for payload in message.payloads:
-        if type(payload) is CERT:
-            break
-    else:
+    if CERT not in map(type, message.payloads):
         return False
     known = [each.url for each in handshake.fetched]
     wanted = [url for url in certification.urls(message.payloads, _hosts(turn, ike, message)) if url not in known]
