@@ -291,7 +291,7 @@ def test_an_endpoint_that_raises_on_some_input_is_caught(
 
     monkeypatch.setattr(selectors, "narrow", careless)
     with pytest.raises(AssertionError, match="raised at datagram"):
-        Assault(101, scenes).run(3 * FEW)
+        Assault(102, scenes).run(3 * FEW)
 
 
 def test_a_decoder_that_raises_on_some_input_is_caught(
