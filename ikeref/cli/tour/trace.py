@@ -174,6 +174,10 @@ class Recorder:
     def next_deadline(self) -> float | None:
         return self._endpoint.next_deadline() if self._endpoint is not None else None
 
+    def heard(self, spi_in: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        """As the endpoint does."""
+        return self.endpoint.heard(spi_in, path, now)
+
     def not_installed(self, spi_in: bytes, reason: str, now: float) -> tuple[Output, ...]:
         """As the endpoint does."""
         return self.endpoint.not_installed(spi_in, reason, now)
