@@ -52,16 +52,19 @@ COMMANDS = {"CreateChild", "RekeyChild", "RekeyIke", "DeleteChild", "DeleteIke",
 
 @pytest.fixture(scope="module")
 def two_commands() -> Result:
-    """Two commands an end of every kind, a loss, a duplicate, every order of nonces, on two cores: minutes."""
-    return Search(Bounds(commands=2, losses=1, duplicates=1), processes=2).run()
+    """Two commands an end of every kind, a loss, a duplicate, every order of nonces, on two cores: minutes.
+
+    The ends are told apart, so that every state is visited and none only counted.
+    """
+    bounds = Bounds(commands=2, losses=1, duplicates=1)
+    return Search(bounds, merging=SOUND._replace(symmetry=False), processes=2).run()
 
 
 @pytest.mark.nightly
 def test_no_state_deviates_with_two_commands_an_end(two_commands: Result) -> None:
     assert not why(two_commands)
     assert two_commands.complete
-    assert two_commands.states > 119_000
-    assert two_commands.apart > 200_000
+    assert two_commands.states > 239_000
     assert COMMANDS | {"deliver", "lose", "duplicate", "retry"} <= set(two_commands.taken)
 
 
