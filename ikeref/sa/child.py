@@ -38,6 +38,7 @@ from ikeref.sa.values import (
     DeleteIke,
     Handshake,
     IkeSa,
+    Informational,
     Phase,
     RekeyChild,
 )
@@ -105,7 +106,8 @@ def first_answer(
             ike, config, intent.spi_in, config.mode == "transport", intent.proposals, local, remote, payloads
         )
     except RemoteProtocolError as failure:
-        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)
+        spi_out = _answered_spi(payloads)
+        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure, spi_out)
         return
     if agreed.more:
         _hint(turn)
@@ -135,12 +137,19 @@ def _refuse_answer(
     spi_in: bytes,
     offer: tuple[Proposal, ...],
     error: RemoteProtocolError,
+    spi_out: bytes,
 ) -> None:
     """The peer has a Child SA that we don't want: it has to be deleted (7296-1.3.1-08, 7296-2.21-03)."""
     turn.outputs.append(Failed(f"Child SA {config.name}", error.reason))
     if error.detail:
         turn.audit(error.detail, ike.spi)
-    turn.enqueue(ike, DeleteChild(spi_in, offer[0].protocol_id))
+    turn.enqueue_first(ike, DeleteChild(spi_in, offer[0].protocol_id, spi_out))
+
+
+def _is_unwanted(ike: IkeSa, spi_out: bytes) -> bool:
+    """Whether only the peer has that Child SA, since we did not accept it, and our Delete waits or is unanswered."""
+    asked = [exchange.intent.command for exchange in ike.outstanding if isinstance(exchange.intent, Informational)]
+    return any(type(command) is DeleteChild and command.spi_out == spi_out for command in (*ike.queue, *asked))
 
 
 # Establishing
@@ -218,16 +227,35 @@ def _establish(
     nr: bytes,
     g_ir: bytes,
     replaces: bytes = b"",
-    condemned: tuple[bytes, ...] = (),
+    *,
+    gone: bool = False,
 ) -> ChildSa:
     """Install a Child SA as initiator: the peer can receive already (7296-2.8-18).
 
-    Not if the peer has deleted it meanwhile, and was told that there is none (Section 1.4.1).
+    Not if it is `gone`: the peer has deleted it meanwhile, and was told that there is none (Section 1.4.1).
     """
     made = _made(turn, ike, config, spi_in, agreed, True, ni, nr, g_ir, replaces)
-    if agreed.spi not in condemned:
+    if not gone:
         turn.install(made, ike.path)
     return made
+
+
+def _answered_spi(payloads: tuple[Payload, ...]) -> bytes:
+    """The peer's SPI in an answer, whatever is wrong with the rest; empty where there is none."""
+    offers = [payload.proposals for payload in payloads if type(payload) is SA]
+    return next((proposal.spi for proposals in offers for proposal in proposals), b"")
+
+
+def _acquitted(turn: Turn, ike: IkeSa, intent: ChildRequest, spi: bytes) -> bool:
+    """Whether the peer has deleted what it answers with. Then it is not what other requests of ours may yet bring: the
+    peer may give them the same SPI (Section 1.4.1)."""
+    if spi not in intent.condemned:
+        return False
+    for exchange in ike.outstanding:
+        if isinstance(exchange.intent, ChildRequest):
+            others = tuple([each for each in exchange.intent.condemned if each != spi])
+            ike = turn.amend(ike, exchange, exchange._replace(intent=exchange.intent._replace(condemned=others)))
+    return True
 
 
 # CREATE_CHILD_SA, initiator
@@ -330,15 +358,18 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
                 return
     except RemoteProtocolError as failure:
         _not_rekeyed(turn, old, intent)
-        _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure)
+        spi_out = _answered_spi(payloads)
+        if _acquitted(turn, ike, intent, spi_out):
+            turn.outputs.append(Failed(f"Child SA {intent.config.name}", failure.reason))
+        else:
+            _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure, spi_out)
         return
     # State
     if agreed.more:
         _hint(turn)
     replaces = intent.command.spi_in if isinstance(intent.command, RekeyChild) else b""
-    made = _establish(
-        turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces, intent.condemned
-    )
+    gone = _acquitted(turn, ike, intent, agreed.spi)
+    made = _establish(turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces, gone=gone)
     if isinstance(intent.command, RekeyChild):
         _replace(turn, ike, intent, made, old, nonce)
 
@@ -355,7 +386,8 @@ def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: C
             turn.put_child(made._replace(keys=None, redundant=True, state=ChildState.REPLACED))
             turn.enqueue_first(ike, DeleteChild(made.spi_in))
         return
-    if crossing is not None and (theirs := turn.child(crossing.spi)) is not None:
+    theirs = turn.child(crossing.spi) if crossing is not None else None
+    if theirs is not None and theirs.state is ChildState.OPEN:
         turn.put_child(theirs._replace(redundant=True, state=ChildState.REPLACED, keys=None))
     if old is not None and old.state is not ChildState.DELETING:
         turn.put_child(old._replace(state=ChildState.REPLACED))
@@ -403,6 +435,9 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     if rekey is not None and old is None:
         if any(isinstance(exchange.intent, ChildRequest) for exchange in ike.outstanding):
             raise TemporaryFailure("the Child SA may be the one that is being created", section="2.25")
+        if _is_unwanted(ike, rekey.spi):
+            # 7296-2.25.1-01
+            raise TemporaryFailure("the Child SA may be one that we do not accept and delete", section="2.25.1")
         # 7296-2.25.1-04, 7296-2.25-08
         return (N(NotifyType.CHILD_SA_NOT_FOUND, b"", rekey.protocol_id, rekey.spi),)
     if ike.phase is not Phase.ESTABLISHED:
@@ -440,8 +475,11 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
 
 
 def _note_rekey(turn: Turn, ike: IkeSa, old: ChildSa, peer_spi: bytes, nonces: tuple[bytes, bytes]) -> None:
-    """The peer's rekey succeeded. If ours is under way, remember that they crossed (7296-2.25.1-02, 7296-2.25.1-03)."""
-    made = turn.children[-1]
+    """The peer's rekey succeeded. If ours is under way, remember that they crossed (7296-2.25.1-02, 7296-2.25.1-03).
+
+    The peer has the old Child SA, if it rekeys it: there is nothing to wait for any more before we send on it.
+    """
+    made, old = turn.children[-1], turn.open_outbound(old)
     exchange = ike.rekey_of(old.spi_in)
     if exchange is not None and isinstance(exchange.intent, ChildRequest) and old.state is ChildState.REKEYING:
         crossing = Crossing(nonces, made.spi_in, (peer_spi, made.spi_in))

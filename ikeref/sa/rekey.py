@@ -12,6 +12,7 @@ from ikeref.sa.turn import Turn
 from ikeref.sa.values import (
     AnnounceWindow,
     ChildRequest,
+    ChildState,
     Crossing,
     DeleteChild,
     DeleteIke,
@@ -98,7 +99,7 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
     if ike.phase is not Phase.ESTABLISHED:
         # 7296-2.25.2-03, 7296-2.8.2-03
         raise TemporaryFailure("the IKE SA is being rekeyed or closed", section="2.25.2")
-    if any(_concerns_child(exchange.intent) for exchange in ike.outstanding):
+    if any(_concerns_child(exchange.intent) for exchange in ike.outstanding) or _has_delete_due(turn, ike):
         # 7296-2.25.1-08
         raise TemporaryFailure("a Child SA is being created, rekeyed or closed", section="2.25.1")
     exchange = ike.rekey
@@ -142,6 +143,16 @@ def _concerns_child(intent: Intent) -> bool:
     return isinstance(intent, ChildRequest) or (
         isinstance(intent, Informational) and isinstance(intent.command, DeleteChild)
     )
+
+
+def _has_delete_due(turn: Turn, ike: IkeSa) -> bool:
+    """Whether a Delete waits for the window that ends the rekey of a Child SA, or one that we did not accept."""
+    for command in ike.queue:
+        if isinstance(command, DeleteChild):
+            old = turn.child(command.spi_in)
+            if command.protocol_id if old is None else old.state is ChildState.REPLACED:
+                return True
+    return False
 
 
 def _offered_spi(offer: tuple[Proposal, ...], chosen: Proposal) -> bytes:

@@ -412,6 +412,8 @@ def _may_start(turn: Turn, ike: IkeSa, command: Command) -> bool:
             return False
         if isinstance(command, DeleteChild) and ike.rekey_of(command.spi_in) is not None:
             return False
+        if isinstance(command, RekeyChild) and ike.may_lose(command.spi_in):
+            return False
     return ike.phase is Phase.ESTABLISHED or _may_delete(turn, ike)
 
 

@@ -31,6 +31,8 @@ def deadline(session: Session, settings: Settings) -> float:
             due = min(due, ike.handshake.expires)
         for partial in ike.partial:
             due = min(due, partial.expires)
+        if ike.ends_at and Phase.CANDIDATE <= ike.phase < Phase.CLOSED:
+            due = min(due, ike.ends_at)
         if ike.phase is Phase.ESTABLISHED:
             due = min(due, _established_deadline(ike, settings))
     for retry in session.retries:
@@ -44,7 +46,7 @@ def deadline(session: Session, settings: Settings) -> float:
 
 
 def _established_deadline(ike: IkeSa, settings: Settings) -> float:
-    due = ike.ends_at or NEVER
+    due = NEVER
     if settings.keepalive_seconds and ike.nat_local:
         due = min(due, ike.sent + settings.keepalive_seconds)
     if not ike.outstanding:
@@ -52,6 +54,7 @@ def _established_deadline(ike: IkeSa, settings: Settings) -> float:
             due = min(due, ike.heard + settings.liveness_seconds)
         if ike.rekey_at:
             due = min(due, ike.rekey_at)
+        due = min(due, _farewell(ike, settings))
     return due
 
 
@@ -71,24 +74,37 @@ def tick(turn: Turn) -> None:
 
 
 def _end(turn: Turn) -> None:
-    """What was not replaced by the end of its life is used no more, and takes the IKE SA with it (Section 2.8).
+    """What was not replaced by the end of its life is used no more (7296-2.8-01).
 
-    7296-2.8-01, 7296-2.8-05. The peer is told, unless it owes us an answer: who does not answer is not waited for.
+    An IKE SA closes without a word: a Delete would be a use of it, and has been sent in time. Its successor inherits
+    where the peer has rekeyed it. A Child SA closes in both directions and takes the IKE SA with it (7296-2.8-05); the
+    peer is told, unless it owes us an answer: who does not answer is not waited for.
     """
-    children = [child for child in turn.children if child.ends_at and child.ends_at <= turn.now]
-    ikes = [ike for ike in turn.ikes if ike.phase is Phase.ESTABLISHED and ike.ends_at and ike.ends_at <= turn.now]
-    if not children and not ikes:
+    for old in turn.ikes:
+        if old.ends_at and old.ends_at <= turn.now and Phase.CANDIDATE <= old.phase < Phase.CLOSED:
+            rekey.promote_candidate(turn, old)
+            turn.close(turn.ike(old.spi) or old, "an IKE SA was not rekeyed by the end of its life")
+    ended = [child for child in turn.children if child.ends_at and child.ends_at <= turn.now]
+    for child in ended:
+        turn.shut(child)
+    current = turn.current if ended else None
+    if current is None or current.phase is not Phase.ESTABLISHED:
         return
-    reason = f"{'an IKE SA' if ikes else 'a Child SA'} was not rekeyed by the end of its life"
-    turn.close_children()
-    current = turn.current
-    if current is not None and not any(ike.outstanding for ike in turn.ikes):
+    reason = "a Child SA was not rekeyed by the end of its life"
+    if not any(ike.outstanding for ike in turn.ikes):
         turn.audit(reason, current.spi)
-        turn.enqueue_first(current._replace(ends_at=0.0), DeleteIke())
+        turn.enqueue_first(current, DeleteIke())
         return
     for ike in turn.ikes:
         if ike.phase is Phase.ESTABLISHED or ike.phase is Phase.CANDIDATE:
             turn.close(ike, reason)
+
+
+def _farewell(ike: IkeSa, settings: Settings) -> float:
+    """When to delete an IKE SA that was not rekeyed, in time for an answer before its end; infinity for never."""
+    if not ike.ends_at or any(isinstance(command, DeleteIke) for command in ike.queue):
+        return NEVER
+    return ike.ends_at - min(settings.retransmit_initial_seconds, settings.expire_ike_seconds / 10)
 
 
 def _tick_ike(turn: Turn, ike: IkeSa) -> None:
@@ -114,6 +130,9 @@ def _tick_ike(turn: Turn, ike: IkeSa) -> None:
     if not ike.outstanding and not ike.queue:
         if ike.rekey_at and ike.rekey_at <= now:
             turn.enqueue(ike._replace(rekey_at=turn.env.lifetime(now, settings.rekey_ike_seconds)), RekeyIke())
+        elif _farewell(ike, settings) <= now:
+            # 7296-2.4-26
+            turn.enqueue(ike, DeleteIke())
         elif settings.liveness_seconds and ike.heard + settings.liveness_seconds <= now:
             turn.enqueue(ike, CheckLiveness())
 

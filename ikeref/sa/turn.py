@@ -99,7 +99,7 @@ class Turn:
     def close_children(self) -> None:
         """Close all Child SAs: no IKE SA is left that they could belong to (7296-1.4.1-11)."""
         for child in self.children:
-            self._shut(child)
+            self.shut(child)
         self.retries = ()
         if self.internal is not None:
             self.outputs.append(Unconfigured(self.internal))
@@ -141,10 +141,11 @@ class Turn:
 
     def remove(self, child: ChildSa) -> None:
         """Close what is open of a Child SA, and forget it."""
-        self._shut(child)
+        self.shut(child)
         self._open_outbound(child.spi_in)
 
-    def _shut(self, child: ChildSa) -> None:
+    def shut(self, child: ChildSa) -> None:
+        """The same, where nothing takes its place."""
         if child.outbound:
             self.outputs.append(Remove(False, child))
         if child.inbound:
@@ -163,11 +164,16 @@ class Turn:
     def _open_outbound(self, replaced: bytes) -> None:
         """Send on what replaced a Child SA: its initiator, too, has it now (7296-2.8-22)."""
         for child in self.children:
-            waits = child.keys is not None and not child.redundant and child.state is not ChildState.DELETING
-            if child.replaces == replaced and waits:
-                ike = self.current or self.ikes[-1]
-                self.outputs.append(Install(False, child, ike.path))
-                self.put_child(child._replace(outbound=True, keys=None))
+            if child.replaces == replaced:
+                self.open_outbound(child)
+
+    def open_outbound(self, child: ChildSa) -> ChildSa:
+        """Send on a Child SA, if that still waits to be begun and is not over: the peer has it (7296-2.8-22)."""
+        if child.keys is None or child.redundant or child.state is ChildState.DELETING:
+            return child
+        ike = self.current or self.ikes[-1]
+        self.outputs.append(Install(False, child, ike.path))
+        return self.put_child(child._replace(outbound=True, keys=None))
 
     # Messages
 

@@ -162,6 +162,8 @@ class DeleteChild(NamedTuple):
     spi_in: bytes
     protocol_id: int = 0
     """0, or the protocol of a Child SA that the peer alone has, because we don't accept its answer (Section 2.21)."""
+    spi_out: bytes = b""
+    """Of such a Child SA what the peer calls it, if its answer says."""
 
 
 class DeleteIke(NamedTuple):
@@ -416,6 +418,16 @@ class IkeSa(NamedTuple):
                 case _:
                     pass
         return None
+
+    def may_lose(self, spi_in: bytes) -> bool:
+        """Whether the answer to our rekey decides if that Child SA, which the peer's rekey has made, stays (2.8.1)."""
+        for exchange in self.outstanding:
+            match exchange.intent:
+                case ChildRequest(crossing=Crossing(spi=spi)) if spi == spi_in:
+                    return True
+                case _:
+                    pass
+        return False
 
     @property
     def owner(self) -> bool:

@@ -6,6 +6,7 @@ The answers to requests that collide with something stand in `collisions`.
 from ikeref_model.events import Alarm, Kind, Outcome
 from ikeref_model.rows import (
     FAILED,
+    PROVED,
     REFUSALS,
     SENDING,
     Row,
@@ -18,6 +19,7 @@ from ikeref_model.rows import (
     send,
     shut,
     timer,
+    unwanted,
 )
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import Pick, Value, all_of, is_, isnt, no
@@ -78,9 +80,20 @@ CREATE: tuple[Row, ...] = (
         (Child.CREATING, Child.DENIED),
         response(Kind.CREATE_CHILD, Outcome.OK),
         set={**ANSWERED, **opened_unless_denied("child")},
+        choice="acceptable",
         section="2.8",
         level="MAY",
         ids=("7296-2.8-18", "7296-2.8-19"),
+    ),
+    row(
+        "child.create.response.unacceptable",
+        Child.CREATING,
+        response(Kind.CREATE_CHILD, Outcome.OK),
+        set={**ANSWERED, **unwanted("child")},
+        choice="acceptable",
+        section="1.3.1",
+        level="MUST",
+        ids=("7296-1.3.1-08", "7296-2.21-03", "7296-1.3.1-15"),
     ),
     row(
         "child.create.response.failed",
@@ -122,7 +135,7 @@ REKEY: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
         to=Child.REPLACED,
-        set=opened("child_theirs"),
+        set={**PROVED, **opened("child_theirs")},
         answers=reply(Outcome.OK),
         choice="policy",
         section="1.3.3",
@@ -135,7 +148,7 @@ REKEY: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
         to=Child.REPLACED,
-        set=opened("child_theirs", out=False),
+        set={**PROVED, **opened("child_theirs", out=False)},
         answers=reply(Outcome.OK),
         choice="policy",
         section="2.8",
@@ -305,14 +318,14 @@ DELETE: tuple[Row, ...] = (
     ),
     row(
         "child.delete.send.due",
-        Child.REPLACED,
+        (Child.REPLACED, Child.UNWANTED),
         send(Kind.DELETE_CHILD),
         guard=all_of(CONTROLLED, is_("child.due")),
         to=Child.DELETING,
         set={"ike.own": Kind.DELETE_CHILD, "child.due": False},
         section="2.8.1",
         level="SHOULD",
-        ids=("7296-2.8.1-05", "7296-2.8.1-03", "7296-2.8-07"),
+        ids=("7296-2.8.1-05", "7296-2.8.1-03", "7296-2.8-07", "7296-1.3.1-08"),
     ),
     row(
         "child.delete.request",

@@ -6,7 +6,7 @@ One row per sentence, in the order of the RFC; then the situations about which i
 from ikeref_model.child import ANSWERED
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS, UNDECIDED
-from ikeref_model.rows import LIVE, SENDING, Row, dissolved, handed_over, opened, reply, request, row, shut
+from ikeref_model.rows import LIVE, PROVED, SENDING, Row, dissolved, handed_over, opened, reply, request, row, shut
 from ikeref_model.state import Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt, no
 
@@ -21,10 +21,11 @@ NOT_EXPECTED = any_of(isnt("child.state", Child.ABSENT), no(EXPECTING))
 CHILD_COLLISIONS: tuple[Row, ...] = (
     row(
         "collision.rekey_child.closing",
-        (Child.DELETING, Child.HALF_CLOSED),
+        (Child.DELETING, Child.HALF_CLOSED, Child.UNWANTED),
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", *LIVE),
         answers=reply(Outcome.TEMPORARY_FAILURE),
+        choice="which rule first",
         section="2.25.1",
         level="SHOULD",
         ids=("7296-2.25.1-01", "7296-2.25-02"),
@@ -35,7 +36,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
         to=Child.CROSSED,
-        set=opened("child_theirs"),
+        set={**PROVED, **opened("child_theirs")},
         answers=reply(Outcome.OK),
         choice="policy",
         section="2.25.1",
@@ -48,7 +49,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=is_("ike.state", Ike.ESTABLISHED),
         to=Child.CROSSED,
-        set=opened("child_theirs", out=False),
+        set={**PROVED, **opened("child_theirs", out=False)},
         answers=reply(Outcome.OK),
         choice="policy",
         section="2.8",
@@ -57,7 +58,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
     ),
     row(
         "collision.rekey_child.absent",
-        GONE,
+        (*GONE, Child.UNWANTED),
         request(Kind.REKEY_CHILD),
         guard=all_of(is_("ike.state", *LIVE), NOT_EXPECTED),
         answers=reply(Outcome.CHILD_SA_NOT_FOUND),
@@ -104,7 +105,7 @@ CHILD_COLLISIONS: tuple[Row, ...] = (
     ),
     row(
         "collision.delete_child.absent",
-        (*GONE, Child.HALF_CLOSED),
+        (*GONE, Child.HALF_CLOSED, Child.UNWANTED),
         request(Kind.DELETE_CHILD),
         guard=all_of(is_("ike.state", *LIVE), NOT_EXPECTED),
         answers=reply(Outcome.EMPTY),
@@ -226,18 +227,6 @@ IKE_COLLISIONS: tuple[Row, ...] = (
 
 SILENT: tuple[Row, ...] = (
     row(
-        "collision.rekey_child.unborn",
-        (Child.ABSENT, Child.CREATING),
-        request(Kind.REKEY_CHILD),
-        guard=all_of(is_("ike.state", *LIVE), EXPECTING),
-        to=Child.DENIED,
-        answers=reply(Outcome.CHILD_SA_NOT_FOUND),
-        choice="which rule first",
-        section="2.25.1",
-        level="SHOULD",
-        ids=("7296-2.25.1-04", "7296-2.25-07"),
-    ),
-    row(
         "collision.rekey_child.unborn.wait",
         (Child.ABSENT, Child.CREATING),
         request(Kind.REKEY_CHILD),
@@ -273,6 +262,7 @@ SILENT: tuple[Row, ...] = (
         "collision.create_child.known",
         (
             Child.CREATING,
+            Child.UNWANTED,
             Child.DENIED,
             Child.OPEN,
             Child.REKEYING,

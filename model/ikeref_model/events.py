@@ -153,7 +153,8 @@ class Response:
     kind: Kind
     outcome: Outcome
     children: tuple[str, ...] = ()
-    """DELETE_CHILD: those whose paired Delete is in the response."""
+    """DELETE_CHILD: those whose paired Delete is in the response. IKE_AUTH, CREATE_CHILD and REKEY_CHILD: the one that
+    the response says was created, where the observer tells it."""
     message_id: int | None = None
     window: int = 0
     """What SET_WINDOW_SIZE in it says (Section 2.3); 0: there is none."""

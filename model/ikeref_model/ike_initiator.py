@@ -2,7 +2,7 @@
 2.21.2)."""
 
 from ikeref_model.events import Kind, Outcome
-from ikeref_model.rows import On, Row, ask, opened, response, row, send
+from ikeref_model.rows import On, Row, ask, opened, response, row, send, unwanted
 from ikeref_model.state import AUTHENTICATING, NOTHING, Ike
 from ikeref_model.terms import is_, isnt
 
@@ -133,9 +133,22 @@ INITIATOR: tuple[Row, ...] = (
         guard=is_("fact.verifies"),
         to=Ike.ESTABLISHED,
         set={"ike.own": NOTHING, "ike.verified": True, **opened("child")},
+        choice="acceptable",
         section="1.2",
         level="MUST",
         ids=("7296-1.2-18", "7296-1.2-17", "7296-2.8-18"),
+    ),
+    row(
+        "auth.response.unacceptable",
+        (Ike.AUTH_SENT, Ike.FINAL_SENT),
+        response(Kind.IKE_AUTH, Outcome.OK),
+        guard=is_("fact.verifies"),
+        to=Ike.ESTABLISHED,
+        set={"ike.own": NOTHING, "ike.verified": True, **unwanted("child")},
+        choice="acceptable",
+        section="1.3.1",
+        level="MUST",
+        ids=("7296-1.3.1-08", "7296-2.21-03", "7296-1-06"),
     ),
     row(
         "auth.response.childless",

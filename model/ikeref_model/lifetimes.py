@@ -13,6 +13,13 @@ from ikeref_model.terms import Pick, Value, all_of, any_of, is_, isnt, no
 IN_USE = (Child.OPEN, Child.REKEYING, Child.CROSSED)
 UNDER_WAY = (Child.REPLACED, Child.DELETING, Child.HALF_CLOSED)
 """A Delete of it is due or outstanding."""
+HEIR = all_of(is_("ike.state", Ike.CROSSED), isnt("ike_theirs.state", Ike.IDLE))
+WITH_ITS_HEIR: dict[str, Value | Pick] = {
+    "ike_theirs.state": Pick(HEIR, Ike.CLOSED, None),
+    "ike_theirs.own": Pick(HEIR, NOTHING, None),
+    "ike_theirs.due": Pick(HEIR, False, None),
+}
+"""The update by which the peer's successor, which would inherit, closes too."""
 OVER: dict[str, Value | Pick] = {"ike.state": Ike.CLOSED, "ike.own": NOTHING, "ike.due": False}
 
 LIFETIMES: tuple[Row, ...] = (
@@ -52,11 +59,11 @@ LIFETIMES: tuple[Row, ...] = (
     ),
     row(
         "lifetime.child",
-        IN_USE,
+        (*IN_USE, *UNDER_WAY),
         timer(Alarm.CHILD_EXPIRY),
         guard=is_("ike.state", *LIVE),
         to=Child.ABSENT,
-        set={**NEVERMIND, **shut("child"), **OVER, **dissolved()},
+        set={**NEVERMIND, **shut("child"), **OVER, **WITH_ITS_HEIR, **dissolved()},
         choice="how it closes",
         section="2.8",
         level="MUST",
@@ -64,7 +71,7 @@ LIFETIMES: tuple[Row, ...] = (
     ),
     row(
         "lifetime.child.delete",
-        Child.OPEN,
+        (Child.OPEN, Child.REPLACED),
         timer(Alarm.CHILD_EXPIRY),
         guard=all_of(is_("ike.state", Ike.ESTABLISHED), is_("ike.own", NOTHING), isnt("fact.used_up")),
         to=Child.ABSENT,
@@ -91,6 +98,7 @@ LIFETIMES: tuple[Row, ...] = (
         "lifetime.child.under_way",
         UNDER_WAY,
         timer(Alarm.CHILD_EXPIRY),
+        choice="how it closes",
         section="2.8",
         level="silent",
         ids=("7296-2.8-07",),

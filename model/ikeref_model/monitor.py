@@ -120,6 +120,8 @@ class _Step:
         """The ways to explain the whole observation."""
         for path in self.announced(state) if self.sizes != (0, 0) else self.first(state):
             for finished in self.follow(path):
+                if not self.observation.visible and self.assumes_refusal(state, finished.state):
+                    continue
                 changes = finished.state.changes_since(state)
                 observed = self.observation.changes
                 if not self.observation.visible or (
@@ -129,6 +131,12 @@ class _Step:
                 else:
                     for match in finished.matches[:1]:
                         self.fail(match.row, partial(reasons.changes, changes, observed))
+
+    @staticmethod
+    def assumes_refusal(before: Endpoint, after: Endpoint) -> bool:
+        """Whether an end would not have accepted what it was answered. Where SAs are not seen, that is not supposed of
+        it before its Delete comes: that is one which it may send of its own accord in any case."""
+        return any(each.state == Child.UNWANTED != before.child(each.name).state for each in after.children)
 
     def announced(self, state: Endpoint) -> Iterator[_Path]:
         """As `first`, with SET_WINDOW_SIZE in the message that arrived, before it is handled, or in the response."""
@@ -320,11 +328,15 @@ class _Step:
 
     def new_child(self, state: Endpoint) -> str:
         """The name of the Child SA that this step brings into being, or that would have been; "" if none."""
+        event = self.observation.event
+        answer = event if isinstance(event, Response) and event.kind is not Kind.DELETE_CHILD else None
+        if answer is not None and answer.children:
+            return answer.children[0]
         known = {each.name for each in state.children}
         for change in self.observation.changes:
             if isinstance(change, Installed) and change.child not in known:
                 return change.child
-        if not isinstance(self.observation.event, Response):
+        if answer is None or answer.outcome is not Outcome.OK:
             return ""
         return next((each.name for each in state.children if each.state == Child.DENIED), "")
 

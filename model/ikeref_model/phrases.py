@@ -39,6 +39,7 @@ CHILD_STATES: dict[Child, str] = {
     Child.REKEYING_GONE: "As REKEYING, but the peer has deleted it meanwhile.",
     Child.CROSSED_GONE: "As CROSSED, but the peer has deleted it meanwhile.",
     Child.REPLACED: "Another Child SA takes its place; this one is to be deleted, by us if it is `due`.",
+    Child.UNWANTED: "Only the peer has it: we do not accept its answer, and are to delete it (Section 1.3.1).",
     Child.DENIED: "The peer named it in a request before we knew of it, and was told that there is none; the answer"
     " that would create it creates nothing.",
     Child.DELETING: "Our Delete of it is outstanding.",

@@ -6,10 +6,23 @@ implementation uses them, so that no legal choice is called a violation; `varian
 """
 
 from ikeref_model.child import ANSWERED
-from ikeref_model.collisions import GONE, REKEYING_IKE
+from ikeref_model.collisions import EXPECTING, GONE, REKEYING_IKE
 from ikeref_model.events import Kind, Outcome
 from ikeref_model.ike_rekey import BUSY_WITH_CHILD, HEIR_THEIRS, UNDECIDED
-from ikeref_model.rows import LIVE, Row, handed_over, opened, reply, request, response, row, send
+from ikeref_model.rows import (
+    LIVE,
+    PROVED,
+    Row,
+    handed_over,
+    opened,
+    reply,
+    request,
+    response,
+    row,
+    send,
+    shut,
+    unwanted_unless_denied,
+)
 from ikeref_model.state import NOTHING, Child, Ike
 from ikeref_model.terms import all_of, any_of, is_, isnt, no
 
@@ -19,6 +32,7 @@ SILENT = "fills a silence differently"
 AT_ONCE = "has requests outstanding together that the others send one after the other (windows above 1)"
 BUSY = all_of(is_("ike.room"), isnt("ike.own", NOTHING))
 LATER = "waits longer than it has to"
+LITERAL = "follows the letter where it breaks"
 
 RELAXED: tuple[Row, ...] = (
     row(
@@ -42,6 +56,51 @@ RELAXED: tuple[Row, ...] = (
         section="2.25.1",
         level="SHOULD",
         ids=("7296-2.25.1-04",),
+    ),
+    row(
+        "relaxed.rekey_child.unborn",
+        (Child.ABSENT, Child.CREATING),
+        request(Kind.REKEY_CHILD),
+        guard=all_of(is_("ike.state", *LIVE), EXPECTING),
+        to=Child.DENIED,
+        answers=reply(Outcome.CHILD_SA_NOT_FOUND),
+        variant=LITERAL,
+        section="2.25.1",
+        level="SHOULD",
+        ids=("7296-2.25.1-04", "7296-2.25-07"),
+    ),
+    row(
+        "relaxed.rekey_child.unacceptable",
+        Child.REKEYING,
+        response(Kind.REKEY_CHILD, Outcome.OK),
+        to=Child.OPEN,
+        set={**ANSWERED, **unwanted_unless_denied("child_mine")},
+        variant=SILENT,
+        section="1.3.1",
+        level="silent",
+        ids=("7296-1.3.1-08", "7296-2.21-03", "7296-2.8-05"),
+    ),
+    row(
+        "relaxed.rekey_child.unacceptable.crossed",
+        Child.CROSSED,
+        response(Kind.REKEY_CHILD, Outcome.OK),
+        to=Child.REPLACED,
+        set={**ANSWERED, **unwanted_unless_denied("child_mine")},
+        variant=SILENT,
+        section="1.3.1",
+        level="silent",
+        ids=("7296-1.3.1-08", "7296-2.21-03", "7296-2.8.1-08"),
+    ),
+    row(
+        "relaxed.rekey_child.unacceptable.gone",
+        (Child.REKEYING_GONE, Child.CROSSED_GONE),
+        response(Kind.REKEY_CHILD, Outcome.OK),
+        to=Child.ABSENT,
+        set={**ANSWERED, **shut("child"), **unwanted_unless_denied("child_mine")},
+        variant=SILENT,
+        section="1.3.1",
+        level="silent",
+        ids=("7296-1.3.1-08", "7296-2.21-03"),
     ),
     row(
         "relaxed.rekey_child.replaced",
@@ -71,7 +130,7 @@ RELAXED: tuple[Row, ...] = (
         request(Kind.REKEY_CHILD),
         guard=REKEYING_IKE,
         to=Child.REPLACED,
-        set=opened("child_theirs"),
+        set={**PROVED, **opened("child_theirs")},
         answers=reply(Outcome.OK),
         variant=SHOULD,
         section="2.25.2",

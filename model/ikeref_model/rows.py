@@ -200,6 +200,10 @@ SENDING: dict[str, Value | Pick] = {
 """The update by which an end sends on what the peer has put in place of a Child SA that goes now (Section 2.8)."""
 
 
+PROVED: dict[str, Value | Pick] = {"child.out": True}
+"""The update by which an end sends on a Child SA that the peer asks to rekey: so the peer has it (Section 2.8)."""
+
+
 def opened_unless_denied(scope: str, *, state: Child = Child.OPEN, due: bool = False) -> dict[str, Value | Pick]:
     """The same at the end that asked for it, unless the peer has disposed of it already (docs/silences.md)."""
     denied = is_(f"{scope}.state", Child.DENIED)
@@ -209,6 +213,24 @@ def opened_unless_denied(scope: str, *, state: Child = Child.OPEN, due: bool = F
         f"{scope}.out": Pick(denied, False, True),
         f"{scope}.on_ike": Pick(denied, False, True),
         f"{scope}.due": Pick(denied, False, due),
+    }
+
+
+def unwanted(scope: str) -> dict[str, Value | Pick]:
+    """The updates of an end that asked for a Child SA and does not accept the answer: the peer has it, and this end is
+    to delete it (Section 1.3.1)."""
+    nothing: dict[str, Value | Pick] = {f"{scope}.in": False, f"{scope}.out": False}
+    return {**nothing, f"{scope}.state": Child.UNWANTED, f"{scope}.on_ike": True, f"{scope}.due": True}
+
+
+def unwanted_unless_denied(scope: str) -> dict[str, Value | Pick]:
+    """The same, unless the peer has disposed of it already (docs/silences.md)."""
+    denied = is_(f"{scope}.state", Child.DENIED)
+    return {
+        **unwanted(scope),
+        f"{scope}.state": Pick(denied, Child.ABSENT, Child.UNWANTED),
+        f"{scope}.on_ike": Pick(denied, False, True),
+        f"{scope}.due": Pick(denied, False, True),
     }
 
 

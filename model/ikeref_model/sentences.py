@@ -200,7 +200,8 @@ IKE_STATES = {
 }
 """Where an IKE SA stands while such a request is outstanding, and at no other time."""
 HOLLOW = (Child.ABSENT, Child.DENIED, Child.CREATING, Child.REKEYING_GONE, Child.CROSSED_GONE)
-"""The states of a Child SA in which nothing is installed."""
+"""The states of a Child SA in which nothing is installed, and no IKE SA but this one has to do with it."""
+CLOSING = (Child.DELETING, Child.HALF_CLOSED)
 
 
 def tidy_ike(ike: str) -> Term:
@@ -225,12 +226,14 @@ def tidy_child(child: str) -> Term:
     """What every row takes for granted of a Child SA: which directions are installed, and who has to delete it."""
     into, out = is_(f"{child}.in"), is_(f"{child}.out")
     homes = [is_(f"{child}.{home}") for home in ("on_ike", "on_mine", "on_theirs")]
-    hollow, half = is_(f"{child}.state", *HOLLOW), is_(f"{child}.state", Child.HALF_CLOSED)
+    hollow = is_(f"{child}.state", *HOLLOW, Child.UNWANTED)
     return all_of(
         any_of(no(hollow), all_of(no(into), no(out))),
-        any_of(no(half), all_of(into, no(out))),
-        any_of(hollow, into),
-        any_of(isnt(f"{child}.due"), is_(f"{child}.state", Child.REPLACED)),
+        any_of(isnt(f"{child}.state", Child.HALF_CLOSED), no(out)),
+        any_of(hollow, into, all_of(is_(f"{child}.state", *CLOSING), no(out))),
+        any_of(isnt(f"{child}.due"), is_(f"{child}.state", Child.REPLACED, Child.UNWANTED)),
+        any_of(is_(f"{child}.due"), isnt(f"{child}.state", Child.UNWANTED)),
+        any_of(isnt(f"{child}.state", Child.UNWANTED, *CLOSING), *homes),
         any_of(no(any_of(into, out)), *homes),
         any_of(no(is_(f"{child}.state", Child.ABSENT)), no(any_of(*homes))),
     )

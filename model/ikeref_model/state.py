@@ -78,6 +78,8 @@ class Child(StrEnum):
     """As CROSSED, but the peer has deleted it meanwhile."""
     REPLACED = "REPLACED"
     """Another Child SA takes its place; a Delete is due, from this end if `due`."""
+    UNWANTED = "UNWANTED"
+    """Only the peer has it: its answer is not acceptable to this end, from which a Delete is due (Section 1.3.1)."""
     DENIED = "DENIED"
     """The peer has named it in a Delete or a rekey before this end got to know it, and was told that there is none; it
     will not be installed when the answer to this end's own request comes."""

@@ -92,7 +92,7 @@ def _nonces_only_if_it_still_exists() -> Rows:
 
 
 def _deny_and_forget() -> Rows:
-    return tuple(row._replace(destination="") if row.name.endswith("_child.unborn") else row for row in ROWS)
+    return tuple(row._replace(destination="") if row.name == "collision.delete_child.unborn" else row for row in ROWS)
 
 
 def _inherit_at_once_when_crossed() -> Rows:

@@ -14,7 +14,7 @@ from ikeref_properties.explore.values import Bounds
 from ikeref_properties.refinement import abstraction, step
 
 from ikeref.sa import ChildState, IkeSa, Phase, Session
-from ikeref.sa.values import CheckLiveness, ChildRequest, Exchange, IkeRequest, Informational, RekeyChild
+from ikeref.sa.values import CheckLiveness, ChildRequest, DeleteChild, Exchange, IkeRequest, Informational, RekeyChild
 
 BOUNDS = Bounds(1, 0, 0)
 DEEPER = Bounds(2, 0, 0, kinds=("rekey IKE", "delete IKE"))
@@ -108,6 +108,12 @@ def forgiven(intent: Any) -> Any:
     return intent._replace(condemned=()) if isinstance(intent, ChildRequest) else intent
 
 
+def deleting_another(intent: Any) -> Any:
+    if isinstance(intent, Informational) and isinstance(intent.command, DeleteChild):
+        return Informational(intent.command._replace(spi_in=bytes(4)))
+    return intent
+
+
 SCRAMBLES: dict[str, Scramble] = {
     "Session.ikes": lambda session: session._replace(ikes=session.ikes[:1]),
     "Session.children": lambda session: session._replace(children=session.children[:1]),
@@ -137,6 +143,7 @@ SCRAMBLES: dict[str, Scramble] = {
     "ChildRequest.command": intents(of_another),
     "ChildRequest.crossing": intents(lambda intent: uncrossed(intent) if isinstance(intent, ChildRequest) else intent),
     "ChildRequest.condemned": intents(forgiven),
+    "DeleteChild.spi_in": intents(deleting_another),
     "IkeRequest.crossing": intents(lambda intent: uncrossed(intent) if isinstance(intent, IkeRequest) else intent),
 }
 

@@ -126,7 +126,10 @@ def observe(names: Names, step: Step, before: State, after: State) -> tuple[str,
             listed = subject if kind is Kind.DELETE_CHILD and outcome is Outcome.OK else ()
             event, sent = Request(kind, subject if kind is not Kind.CREATE_CHILD else ()), (Reply(outcome, listed),)
         else:
-            event = Response(kind, Outcome(str(before[f"{end}>{ike}.ans"])))
+            outcome = Outcome(str(before[f"{end}>{ike}.ans"]))
+            made = (names[f"child_{MINE[end]}"],) if kind is Kind.REKEY_CHILD else subject
+            making = kind in (Kind.CREATE_CHILD, Kind.REKEY_CHILD) and outcome is Outcome.OK
+            event = Response(kind, outcome, made if making else ())
     facts: tuple[tuple[str, bool], ...] = ()
     if kind in (Kind.REKEY_CHILD, Kind.REKEY_IKE) and row.on.what == "response":
         lowest = before["lowest_child" if kind is Kind.REKEY_CHILD else "lowest_ike"]

@@ -26,11 +26,11 @@ def pair(**modes: str) -> Pair:
 
 
 def test_s1_3_1_both_ends_agree_on_the_mode_whatever_happens() -> None:
-    run_state_machine_as_test(machine(Adapter(walk.modes, model=False)), settings=profile())
+    run_state_machine_as_test(machine(Adapter(walk.modes)), settings=profile())
 
 
 def test_s1_3_1_random_walks_agree_on_the_mode() -> None:
-    found = walk.walk(0, 200, Weights(acts=40, commands=6, kinds=KINDS), walk.modes, model=False)
+    found = walk.walk(0, 200, Weights(acts=40, commands=6, kinds=KINDS), walk.modes)
     assert not found, str(found[0])
 
 

@@ -51,7 +51,10 @@ _REASONS: tuple[tuple[str, str], ...] = (
         "collision.rekey_child.replaced collision.rekey_child.crossed collision.rekey_ike.crossed "
         "collision.rekey_ike.undecided",
     ),
-    ("the other choice is made: TEMPORARY_FAILURE", "collision.rekey_child.unborn"),
+    (
+        "both ends have one policy, and accept what they are answered; random walks of others take it",
+        "child.create.response.unacceptable auth.response.unacceptable",
+    ),
     ("a Child SA that is new has a name that is new", "collision.create_child.known"),
     (
         "responses are kept as long as they may be asked for; none is too old",

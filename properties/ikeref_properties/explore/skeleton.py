@@ -367,9 +367,9 @@ def _command(command: Command, octets: list[int], slots: list[bytes]) -> None:
             slots.append(spi)
         case RekeyIke(attempt, group):
             octets += (3, attempt, group)
-        case DeleteChild(spi, protocol):
+        case DeleteChild(spi, protocol, spi_out):
             octets += (4, protocol)
-            slots.append(spi)
+            slots += (spi, spi_out)
         case DeleteIke():
             octets.append(5)
         case CheckLiveness():

@@ -16,6 +16,7 @@ from ikeref.registry import ExchangeType, NotifyType, ProtocolId
 from ikeref.sa import ChildSa, Phase
 from ikeref.wire import KE, SA, SK, Message, N, Nonce, Proposal, decode
 from ikeref.wire.encapsulation import Ike, split
+from ikeref_properties.machines.windows import Windows
 from ikeref_properties.network import ENDS, PEER, A, B, Pair, Record
 from ikeref_properties.refinement.words import deleted_spis, kind_of, rekeyed_spi
 
@@ -82,6 +83,7 @@ class Ledger:
         """Whether some end gave the other one up."""
         self.pairs: dict[tuple[str, bytes], bytes] = {}
         """Our inbound SPI of the Child SA that the peer receives on by an SPI, by end."""
+        self.windows = Windows()
         self.carried: dict[int, set[str]] = {}
         """Ends that could send to the other one on a Child SA, or what it replaced, by lineage."""
 
@@ -133,12 +135,18 @@ class Ledger:
             if (end, ike, number) in self.accepted:
                 raise Violation("message IDs (Section 2.2)", f"{end} accepted request {number} twice")
             self.accepted[end, ike, number] = message.exchange_type
+            self._within(self.windows.received(end, message))
             return
         if (end, ike, number) not in self.requests:
             raise Violation("responses (Section 2.1)", f"{end} accepted a response to request {number}, never sent")
         if (end, ike, number) in self.answered:
             raise Violation("responses (Section 2.1)", f"{end} accepted two responses to request {number}")
         self.answered.add((end, ike, number))
+        self._within(self.windows.received(end, message))
+
+    def _within(self, why: str) -> None:
+        if why:
+            raise Violation("window (Section 2.3)", why)
 
     def _patient(self, record: Record, response: Message) -> None:
         """A rekey that got TEMPORARY_FAILURE is not tried again at once (Section 2.25)."""
@@ -173,6 +181,7 @@ class Ledger:
                 raise Violation("retransmission (Section 2.1)", f"{end} sent {what} {number} again with other octets")
             return
         known[end, ike, number] = output.datagram
+        self._within(self.windows.sent(end, message))
         if message.is_response:
             self._ready(end, message)
             if (end, ike, number) not in self.accepted:
@@ -183,8 +192,6 @@ class Ledger:
             last = self.last_request.get((end, ike))
             if last is not None and number != last + 1:
                 raise Violation("message IDs (Section 2.2)", f"{end} sent request {number} after {last}")
-            if last is not None and (end, ike, last) not in self.answered:
-                raise Violation("window (Section 2.3)", f"{end} sent request {number} while {last} was unanswered")
             self.last_request[end, ike] = number
             if (end, ike) in self.deleting:
                 raise Violation("the Delete is last (Section 1.4.1)", f"{end} sent request {number} after it")

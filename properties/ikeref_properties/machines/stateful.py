@@ -53,7 +53,7 @@ def machine(adapter: Adapter = Adapter()) -> type[RuleBasedStateMachine]:  # noq
         def __init__(self) -> None:
             super().__init__()
             self.acts: list[Act] = []
-            self.judge = Judge(model=adapter.model)
+            self.judge = Judge(model=adapter.model, make=adapter.make)
             self.seed = 0
             self.pair = adapter.make(0, self.judge)
             self.losses, self.delays = adapter.losses, adapter.delays
@@ -61,7 +61,7 @@ def machine(adapter: Adapter = Adapter()) -> type[RuleBasedStateMachine]:  # noq
         @initialize(seed=st.integers(0, 1023))
         def begin(self, seed: int) -> None:
             """Nonces and SPIs follow from the seed: who wins a collision is left to chance."""
-            self.judge = Judge(model=adapter.model)
+            self.judge = Judge(model=adapter.model, make=adapter.make)
             self.seed = seed
             self.pair = adapter.make(seed, self.judge)
 

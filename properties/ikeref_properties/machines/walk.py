@@ -6,6 +6,9 @@ from random import Random
 from typing import NamedTuple
 
 from ikeref_model.events import Kind, Outcome
+from ikeref_model.relaxed import RELAXED
+from ikeref_model.rows import Row
+from ikeref_model.tables import ROWS
 
 from ikeref import sa
 from ikeref.policy.connections import Settings
@@ -155,12 +158,19 @@ class Finding(NamedTuple):
         return f"seed {self.seed}: {type(self.error).__name__}: {self.error}\n{text(self.schedule)}"
 
 
+REFUSING: tuple[Row, ...] = (*ROWS, *(row for row in RELAXED if "rekey_child.unacceptable" in row.name))
+"""The rows for ends that may refuse the answer to a rekey, and go on with the old Child SA (docs/silences.md)."""
+ROWS_FOR: dict[MakePair, tuple[Row, ...]] = {modes: REFUSING}
+"""By which rows the steps are judged, where it is not those of the proofs alone."""
+
+
 class Judge:
     """Judges every step of two ends: the invariants, and what the model's rows allow."""
 
-    def __init__(self, *, model: bool = True) -> None:
+    def __init__(self, *, model: bool = True, make: MakePair = established) -> None:
+        """`make`: which two ends; it tells by which rows they are judged."""
         self.ledger = Ledger()
-        self.observers = {end: Observer(end) for end in ENDS} if model else {}
+        self.observers = {end: Observer(end, rows=ROWS_FOR.get(make)) for end in ENDS} if model else {}
 
     def __call__(self, record: Record) -> None:
         """Raises Violation."""
@@ -173,7 +183,7 @@ class Judge:
 
 def run(seed: int, schedule: Schedule, make: MakePair = established, *, model: bool = True) -> Pair:
     """Let a schedule happen, then let everything settle. Raises Violation where something does not hold."""
-    judge = Judge(model=model)
+    judge = Judge(model=model, make=make)
     pair = make(seed, judge)
     try:
         for act in schedule:

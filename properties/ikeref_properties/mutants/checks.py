@@ -54,8 +54,8 @@ WALKS: tuple[Kind, ...] = (
     Kind(walk.established, REKEYS, 80),
     Kind(walk.other_groups, REKEYS, 30),
     Kind(walk.limited, REKEYS, 20),
-    Kind(walk.modes, REKEYS, 40, model=False),
-    Kind(walk.aging, REKEYS, 20, model=False, rests=False),
+    Kind(walk.modes, REKEYS, 40),
+    Kind(walk.aging, REKEYS, 20, rests=False),
     Kind(walk.starting, Weights(), 20),
     Kind(walk.cookies, Weights(), 20),
     Kind(walk.both_starting, Weights(), 20),
@@ -119,9 +119,9 @@ def bounded(seconds: float = PATIENCE) -> Iterator[None]:
 class Listener:
     """Judges a run by invariants and by the model, each to its first finding."""
 
-    def __init__(self, *, model: bool) -> None:
+    def __init__(self, make: MakePair, *, model: bool) -> None:
         self.invariants = Judge(model=False)
-        self.model = Judge(model=True) if model else None
+        self.model = Judge(make=make) if model else None
         self.broken: dict[str, int] = {}
         """Rules, and at which step."""
         self.sound = True
@@ -164,7 +164,7 @@ class Listener:
 
 def one_walk(kind: Kind, seed: int) -> dict[str, int]:
     """The rules that one run breaks, and at which step."""
-    listener = Listener(model=kind.model)
+    listener = Listener(kind.make, model=kind.model)
     steps = 0
     try:
         with bounded():

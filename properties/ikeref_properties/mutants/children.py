@@ -8,7 +8,7 @@ CREATING: tuple[Mutant, ...] = (
         "2.8",
         edit(
             "sa.turn",
-            "if child.replaces == replaced and waits:",
+            "if child.replaces == replaced:",
             "if False:",
         ),
         origin="strongSwan 1896, 2477",
@@ -64,7 +64,7 @@ CREATING: tuple[Mutant, ...] = (
         "2.21",
         edit(
             "sa.child",
-            "        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure)\n"
+            "        _refuse_answer(turn, ike, config, intent.spi_in, intent.proposals, failure, spi_out)\n"
             "        return\n"
             "    if agreed.more",
             "        turn.close(ike, failure.reason)\n        return\n    if agreed.more",
@@ -74,7 +74,7 @@ CREATING: tuple[Mutant, ...] = (
     mutant(
         "leave a Child SA to the peer whose answer is no good",
         "1.3.1",
-        edit("sa.child", "turn.enqueue(ike, DeleteChild(spi_in, offer[0].protocol_id))", "pass"),
+        edit("sa.child", "turn.enqueue_first(ike, DeleteChild(spi_in, offer[0].protocol_id, spi_out))", "pass"),
         origin="7296-1.3.1-08",
     ),
     mutant(
@@ -243,7 +243,7 @@ REKEYING: tuple[Mutant, ...] = (
             "        _note_rekey(turn, ike, old, agreed.spi, (nonce, own))",
             "        _note_rekey(turn, ike, old, agreed.spi, (nonce, own))\n"
             "        if (gone := turn.child(old.spi_in)) and gone.state is ChildState.REPLACED:\n"
-            "            turn._shut(gone)",
+            "            turn.shut(gone)",
         ),
     ),
     mutant(

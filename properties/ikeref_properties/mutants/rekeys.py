@@ -76,7 +76,9 @@ REKEYING: tuple[Mutant, ...] = (
         "let an IKE SA rekey overtake Child SA exchanges",
         "2.25.1",
         edit(
-            "sa.rekey", "    if any(_concerns_child(exchange.intent) for exchange in ike.outstanding):", "    if False:"
+            "sa.rekey",
+            "if any(_concerns_child(exchange.intent) for exchange in ike.outstanding) or _has_delete_due(turn, ike):",
+            "if False:",
         ),
         origin="7296-2.25.1-08",
     ),
@@ -282,8 +284,8 @@ TIME: tuple[Mutant, ...] = (
         "2.8",
         edit(
             "sa.timers",
-            "    turn.close_children()\n    current = turn.current\n",
-            "    turn.close_children()\n    return\n    current = turn.current\n",
+            "    current = turn.current if ended else None\n",
+            "    current = None\n",
         ),
         origin="7296-2.8-05",
     ),

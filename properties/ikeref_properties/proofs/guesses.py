@@ -14,7 +14,14 @@ LATER = tuple(kind for kind in Kind if kind not in INITIAL)
 
 OF_CHILD_SAS = tuple(kind for kind in LATER if kind not in (Kind.LIVENESS, Kind.DELETE_IKE))
 
-EMPTY = (Child.ABSENT, Child.DENIED, Child.CREATING, Child.REKEYING_GONE, Child.CROSSED_GONE)
+EMPTY = (
+    Child.ABSENT,
+    Child.UNWANTED,
+    Child.DENIED,
+    Child.CREATING,
+    Child.REKEYING_GONE,
+    Child.CROSSED_GONE,
+)
 """The states of a Child SA in which nothing is installed."""
 
 

@@ -4,11 +4,12 @@ from ikeref_model.events import Alarm, Input, Kind, Outcome
 from ikeref_model.rows import LIVE, NOTHING_SENT, ONE_WAY, On, arrives, ask, request, response, timer
 from ikeref_model.sentences import Sentence, sending
 from ikeref_model.state import NOTHING, Child, Ike
-from ikeref_model.terms import all_of, any_of, is_, isnt
+from ikeref_model.terms import all_of, any_of, is_, isnt, no
 
 from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EVERY_STATE, OK, SHUT
 
 IN_USE = is_("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED)
+UNDER_WAY = is_("child.state", Child.REPLACED, Child.DELETING, Child.HALF_CLOSED)
 ROLES = ("ike.original", "ike_mine.original", "ike_theirs.original")
 
 LIFETIMES: tuple[Sentence, ...] = (
@@ -64,7 +65,43 @@ LIFETIMES: tuple[Sentence, ...] = (
         NOTHING_SENT | ask(Kind.DELETE_IKE),
         some=NOTHING_SENT,
         after=all_of(SHUT, is_("child.state", Child.ABSENT)),
-        unchanged=("ike_mine.", "ike_theirs.", "child_theirs."),
+        unchanged=("ike_mine.", "child_theirs."),
+    ),
+    Sentence(
+        "2.8-expired-child-and-the-heir",
+        "If the peer has rekeyed the IKE SA meanwhile, what would inherit closes too; else nothing happens to it.",
+        "2.8",
+        ("7296-2.8-05",),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(ALIVE, IN_USE, is_("ike_theirs.state", Ike.ESTABLISHED)),
+        after=any_of(
+            is_("ike_theirs.state", Ike.ESTABLISHED),
+            all_of(is_("ike_theirs.state", Ike.CLOSED), is_("ike.state", Ike.CLOSED), ALL_SHUT),
+        ),
+    ),
+    Sentence(
+        "2.8-expired-child-and-no-heir",
+        "Where it has not, no other IKE SA is touched.",
+        "2.8",
+        ("7296-2.8-05",),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(ALIVE, IN_USE, isnt("ike.state", Ike.CROSSED), is_("ike_theirs.state", Ike.ESTABLISHED)),
+        after=is_("ike_theirs.state", Ike.ESTABLISHED),
+    ),
+    Sentence(
+        "2.8-expired-under-way",
+        "If its Delete is due or outstanding, that goes on, or the IKE SA is closed: at once, or by a Delete.",
+        "2.8",
+        ("7296-2.8-01", "7296-2.8-05", "7296-2.8-07"),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(ALIVE, UNDER_WAY),
+        NOTHING_SENT | ask(Kind.DELETE_IKE),
+        some=NOTHING_SENT,
+        after=any_of(
+            all_of(ALIVE, UNDER_WAY),
+            all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), isnt("ike.due"), SHUT, ALL_SHUT),
+            all_of(is_("ike.state", Ike.DELETING), SHUT, is_("child.state", Child.ABSENT)),
+        ),
     ),
     Sentence(
         "2.8-expired-child-closes",
@@ -102,14 +139,11 @@ LIFETIMES: tuple[Sentence, ...] = (
     ),
     Sentence(
         "2.8-expired-child-otherwise",
-        "What is being deleted, or was never there, does not expire.",
+        "What was never there does not expire.",
         "2.8",
         ("7296-2.8-07",),
         timer(Alarm.CHILD_EXPIRY),
-        any_of(
-            isnt("child.state", Child.OPEN, Child.REKEYING, Child.CROSSED),
-            isnt("ike.state", *LIVE),
-        ),
+        any_of(no(any_of(IN_USE, UNDER_WAY)), all_of(IN_USE, isnt("ike.state", *LIVE))),
         NOTHING_SENT,
         unchanged=("*",),
     ),

@@ -30,6 +30,7 @@ LATE = (
     Child.CROSSED,
     Child.REKEYING_GONE,
     Child.CROSSED_GONE,
+    Child.UNWANTED,
     Child.DENIED,
     Child.DELETING,
     Child.HALF_CLOSED,

@@ -5,7 +5,8 @@ Read are, and nothing else:
 * of an IKE SA: its SPIs and role, phase, `next_request`, `expected`, which later requests were answered, the sizes of
   both windows; of each outstanding request its Message ID, what it asks for, the SPI of the Child SA that it is about,
   the peer's rekey that crossed it, the SPIs that the peer deleted meanwhile; whether a Delete of a replaced IKE SA
-  waits; `redundant` and `succeeded`;
+  waits; of a Delete that waits or is unanswered the SPI, and whether it is of a Child SA that only the peer has, since
+  this end did not accept it; `redundant` and `succeeded`;
 * of a Child SA: its SPI at this end, state, which directions are installed; whether a Delete of it waits that a rekey
   calls for, which is told by `initiator`, `replaces` and `redundant`;
 * whether the peer is authenticated.
@@ -39,8 +40,10 @@ READ = {
     Exchange: "message_id intent",
     ChildRequest: "command crossing condemned",
     IkeRequest: "crossing",
+    DeleteChild: "spi_in",
 }
-"""The fields that the abstraction reads: scrambling any of them has to be noticed."""
+"""The fields that the abstraction reads: scrambling any of them has to be noticed. (And `DeleteChild.protocol_id`, by
+which a Delete of what only the peer has is told; explored ends have none, tests/unit/sa/test_unwanted.py has.)"""
 _PHASES = {Phase.CANDIDATE: Ike.ESTABLISHED, Phase.REKEYED: Ike.REPLACED, Phase.DELETING: Ike.DELETING}
 _STATES = {ChildState.OPEN: Child.OPEN, ChildState.REKEYING: Child.REKEYING, ChildState.REPLACED: Child.REPLACED}
 
@@ -93,7 +96,7 @@ def endpoint(session: Session | None, deferred: frozenset[bytes]) -> Endpoint:
     home = frozenset(ike_name(ike.spi) for ike in session.ikes if ike.owner)
     children = [_child(child, session, home, child.spi_in in deferred) for child in session.children]
     for ike in session.ikes:
-        children += _requested(ike, session)
+        children += [*_requested(ike, session), *_unwanted(ike, session)]
     return Endpoint(tuple(sorted(ikes)), tuple(sorted(children, key=lambda each: each.name)))
 
 
@@ -198,6 +201,19 @@ def _requested(ike: IkeSa, session: Session) -> list[ChildRecord]:
     return [*found.values()]
 
 
+def _unwanted(ike: IkeSa, session: Session) -> list[ChildRecord]:
+    """What only the peer has, since this end did not accept its answer: a Delete waits, or is unanswered."""
+    present, home = {child.spi_in for child in session.children}, frozenset((ike_name(ike.spi),))
+    waiting = [(command, Child.UNWANTED) for command in ike.queue if type(command) is DeleteChild]
+    intents = [each.intent.command for each in ike.outstanding if isinstance(each.intent, Informational)]
+    waiting += [(command, Child.DELETING) for command in intents if type(command) is DeleteChild]
+    return [
+        ChildRecord(child_name(command.spi_in), state, due=state is Child.UNWANTED, homes=home)
+        for command, state in waiting
+        if command.protocol_id and command.spi_in not in present
+    ]
+
+
 def _missing(intent: ChildRequest, session: Session, home: frozenset[str], unborn: str) -> list[ChildRecord]:
     if isinstance(intent.command, CreateChild):
         return [ChildRecord(unborn, Child.CREATING, homes=home)]
@@ -236,5 +252,7 @@ _CROSSED: tuple[str, ...] = (Child.CROSSED, Child.CROSSED_GONE)
 
 
 def _settled_child(record: ChildRecord, present: set[str]) -> ChildRecord:
+    if record.state == Child.HALF_CLOSED and not record.incoming:
+        record = record._replace(state=Child.DELETING)  # It never had a half: nothing of it is left to close.
     theirs = record.theirs if record.state in _CROSSED and record.theirs in present else ""
     return record._replace(mine="", theirs=theirs)

@@ -2,7 +2,8 @@
 
 What the event was is judged from what arrived, never from what the endpoint made of it: a request that is due an answer
 and gets none is still a request. Read are the outputs of the step (messages, SA directions, IKE SAs) and, of the
-arguments, the datagram's own message. Two simplifications:
+arguments, the datagram's own message; of the session before the step when its SAs may be used no longer (Section 2.8).
+Two simplifications:
 
 * The successor of an IKE SA comes into being when its keys do.
 * What a timer does to several IKE SAs at once is one observation for each.
@@ -29,9 +30,12 @@ from ikeref.sa.window import LAST_MESSAGE_ID
 from ikeref.wire import FLAG_INITIATOR, NO_SPI, Message
 from ikeref_properties.network import Flight, Initiate, Record
 from ikeref_properties.refinement import words
+from ikeref_properties.refinement.ends import Ends
 from ikeref_properties.refinement.fragments import Assembly, part_of
 
 Facts = tuple[tuple[str, bool], ...]
+_MAKING = (Kind.IKE_AUTH, Kind.CREATE_CHILD, Kind.REKEY_CHILD)
+"""Exchanges that bring a Child SA into being."""
 
 
 class Verdict(NamedTuple):
@@ -291,6 +295,9 @@ class Observer:
             return Observation(name or "", events.Input.UNEXPECTED, sent, self._changes(record))
         outcome = words.outcome_of(own.kind, message)
         children = tuple(self._child_of_peer(spi) for spi in words.deleted_spis(message))
+        if own.kind in _MAKING and outcome is Outcome.OK:
+            children = (self._child_of_peer(words.made_spi(message)),)
+            self._children.setdefault(words.made_spi(own.message), children[0])
         facts = self._facts_of_response(own, outcome, message)
         if own.kind is not Kind.IKE_SA_INIT or any(type(output) is sa.NewKeys for output in record.outputs):
             del self._outstanding[name][message.message_id]
@@ -324,11 +331,15 @@ class Observer:
     # Timers
 
     def _ticked(self, record: Record) -> tuple[Observation, ...]:
+        ends = Ends.of(record, self._ikes, self._children)
         found: list[Observation] = []
         waiting: list[sa.Output] = []
         """Changes that come before what they belong to."""
         for output in record.outputs:
             match output:
+                case sa.Transmit(message=Message() as message) if ends.children and not output.again:
+                    found += self._expired(record, ends, waiting, self._sent((output,), ends.home))
+                    waiting, ends = [], ends._replace(children=())
                 case sa.Transmit(message=Message() as message):
                     name = self._carrier(message)
                     alarm = Alarm.RETRANSMIT if output.again else Alarm.RETRY
@@ -337,16 +348,41 @@ class Observer:
                     waiting.clear()
                 case sa.Closed():
                     name = self._own_name(output.spi_i, output.spi_r)
-                    alarm = Alarm.GIVE_UP if name in self._up or self._outstanding.get(name) else Alarm.HALF_OPEN_EXPIRY
-                    self._outstanding.pop(name, None)
+                    timer = self._why_closed(name, ends)
                     changes = self._changes(record, (*waiting, output))
-                    found.append(Observation(name, events.Timer(alarm), (), changes))
+                    if timer is None:  # It closes with the one before, of which it is the successor.
+                        found[-1] = _with(found[-1], changes)
+                    else:
+                        found.append(Observation(name, timer, (), changes))
+                    ends = ends.without(name)
                     waiting.clear()
                 case sa.Remove() if found and not waiting:
                     found[-1] = _with(found[-1], self._changes(record, (output,)))
                 case _:
                     waiting.append(output)
-        return tuple(found)
+        still = [Observation(name, events.Timer(Alarm.EXPIRY)) for name in ends.ikes]
+        return (*found, *self._expired(record, ends, waiting, ()), *still)
+
+    def _why_closed(self, name: str, ends: Ends) -> events.Timer | None:
+        """Why a timer has ended an IKE SA; None if it was not that one's own."""
+        if name in ends.ikes:
+            return events.Timer(Alarm.EXPIRY)
+        if ends.children:
+            return events.Timer(Alarm.CHILD_EXPIRY, ends.children[0][0])
+        if ends.closing and not self._outstanding.get(name):
+            return None
+        known = name in self._up or self._outstanding.get(name)
+        return events.Timer(Alarm.GIVE_UP if known else Alarm.HALF_OPEN_EXPIRY)
+
+    def _expired(
+        self, record: Record, ends: Ends, outputs: list[sa.Output], sent: tuple[events.Sent, ...]
+    ) -> Iterator[Observation]:
+        """The end of each Child SA whose lifetime is over; what is sent belongs to the last."""
+        for place, (name, spi) in enumerate(ends.children, 1):
+            own = tuple(each for each in outputs if type(each) is sa.Remove and each.child.spi_in == spi)
+            timer = events.Timer(Alarm.CHILD_EXPIRY, name)
+            last = sent if place == len(ends.children) else ()
+            yield Observation(ends.home, timer, last, self._changes(record, own))
 
     # Outputs
 

@@ -41,7 +41,7 @@ from ikeref_model.rows import Answer, Row
 
 from ikeref import sa
 from ikeref.sa import IkeSa, Phase, Session
-from ikeref.sa.values import ChildRequest, IkeRequest
+from ikeref.sa.values import ChildRequest, IkeRequest, Informational
 from ikeref.wire import FLAG_INITIATOR, D, Message
 from ikeref_properties.refinement import words
 from ikeref_properties.refinement.abstraction import (
@@ -179,7 +179,19 @@ def _of_peer(session: Session, spi_out: bytes) -> str:
     for child in session.children:
         if child.spi_out == spi_out:
             return child_name(child.spi_in)
+    for command in _unwanted(session):
+        if command.spi_out == spi_out:
+            return child_name(command.spi_in)
     return strange_name(spi_out)
+
+
+def _unwanted(session: Session) -> list[sa.DeleteChild]:
+    """The Deletes that wait, or are unanswered, of Child SAs that only the peer has."""
+    asked = [
+        each.intent.command for ike in session.ikes for each in ike.outstanding if type(each.intent) is Informational
+    ]
+    queued = [command for ike in session.ikes for command in ike.queue]
+    return [each for each in (*asked, *queued) if type(each) is sa.DeleteChild and each.spi_out]
 
 
 def _response(ike: IkeSa, message: Message) -> tuple[Event, Facts]:
@@ -202,6 +214,9 @@ def _response(ike: IkeSa, message: Message) -> tuple[Event, Facts]:
             (child_name(exchange.message.payloads[0].spis[0]),) if type(exchange.message.payloads[0]) is D else ()
         )
         assert len(deleted) == 1
+    elif isinstance(intent, ChildRequest) and outcome is Outcome.OK:
+        made = words.made_spi(message)
+        children = (strange_name(made) if made in intent.condemned else child_name(intent.spi_in),)
     return Response(kind, outcome, children, message.message_id, words.window_size(message)), facts
 
 

@@ -84,6 +84,12 @@ def deleted_spis(message: Message) -> tuple[bytes, ...]:
     return tuple(spi for delete in deletes if delete.protocol_id != ProtocolId.IKE for spi in delete.spis)
 
 
+def made_spi(message: Message) -> bytes:
+    """The SPI of what an answer says was created, as its sender receives on it; empty where it says nothing."""
+    offers = [payload.proposals for payload in message.payloads if type(payload) is SA]
+    return next((proposal.spi for proposals in offers for proposal in proposals), b"")
+
+
 def nonce_of(message: Message) -> bytes:
     """The data of the nonce payload, empty where there is none."""
     return next((payload.data for payload in message.payloads if type(payload) is Nonce), b"")

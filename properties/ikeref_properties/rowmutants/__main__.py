@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ikeref_properties.rowmutants import unique
 from ikeref_properties.rowmutants.corpus import corpus
-from ikeref_properties.rowmutants.judge import NOTHING, Corpus, Finding, judge
+from ikeref_properties.rowmutants.judge import NOTHING, UNJUDGED, Corpus, Finding, judge
 from ikeref_properties.rowmutants.make import Mutant, mutants
 from ikeref_properties.rowmutants.page import known, page, verdict
 
@@ -41,6 +41,7 @@ def main(arguments: list[str]) -> int:
         for each in mutants()
         if (each.row, each.what) in before
         for by, seconds in (before[each.row, each.what],)
+        if by != UNJUDGED
     }
     with ProcessPoolExecutor() as pool:
         found = {

@@ -25,6 +25,8 @@ EQUIVALENT = "the same rule"
 SPARE = "another row says it too"
 """z3 shows that wherever the change matters another row of the table allows the same answers with the same effect."""
 NOTHING = ""
+UNJUDGED = "not judged yet"
+"""The row has changed, and `python -m ikeref_properties.rowmutants --new` has yet to be run."""
 EXPLORED = ("traffic-goes-on", "child-sas-in-pairs", "inherited-exactly-once")
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from ikeref_properties.rowmutants.judge import EQUIVALENT, NOTHING, SPARE, Finding
+from ikeref_properties.rowmutants.judge import EQUIVALENT, NOTHING, SPARE, UNJUDGED, Finding
 
 HEAD = """# Faults on the rows
 
@@ -21,7 +21,7 @@ check first: `code` is a run of two real ends that the changed rows refuse, `sen
 says of one end, `proof:` a search for a violation of a proved statement, or the refusal of its certificate.
 `the same rule`: z3 shows that in every state that an end can be in neither guard nor effect differs. `another
 row says it too`: what the changed row does not allow any more another row allows, with the same effect.
-`argued`: a sentence below says why.
+`argued`: a sentence below says why. `not judged yet`: the row is new or has changed since all were judged.
 """
 
 
@@ -64,13 +64,13 @@ def page(findings: tuple[Finding, ...]) -> str:
 
 def _summary(findings: tuple[Finding, ...]) -> str:
     kinds = sorted({each.mutant.kind for each in findings})
-    columns = ("found", EQUIVALENT, SPARE, "argued", "NOT FOUND")
+    columns = ("found", EQUIVALENT, SPARE, "argued", UNJUDGED, "NOT FOUND")
     counts = Counter((each.mutant.kind, _column(each)) for each in findings)
     lines = ["## Summary", "", f"| fault | {' | '.join(columns)} |", f"| --- |{' ---: |' * len(columns)}"]
     lines += [f"| {kind} | {' | '.join(str(counts[kind, column]) for column in columns)} |" for kind in kinds]
     totals = [sum(counts[kind, column] for kind in kinds) for column in columns]
     lines += [f"| all {len(findings)} | {' | '.join(map(str, totals))} |", ""]
-    by = Counter(each.by for each in findings if each.by not in (NOTHING, EQUIVALENT, SPARE))
+    by = Counter(each.by for each in findings if each.by not in (NOTHING, EQUIVALENT, SPARE, UNJUDGED))
     lines += ["| found first by | faults |", "| --- | ---: |"]
     lines += [f"| `{name}` | {count} |" for name, count in sorted(by.items(), key=lambda item: (-item[1], item[0]))]
     return "\n".join((*lines, ""))
@@ -78,7 +78,7 @@ def _summary(findings: tuple[Finding, ...]) -> str:
 
 def _column(finding: Finding) -> str:
     found = verdict(finding)
-    return found if found in (EQUIVALENT, SPARE, "argued", "NOT FOUND") else "found"
+    return found if found in (EQUIVALENT, SPARE, "argued", UNJUDGED, "NOT FOUND") else "found"
 
 
 def _argued(findings: tuple[Finding, ...]) -> str:

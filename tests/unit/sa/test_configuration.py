@@ -51,9 +51,9 @@ def giving(*given: Pool, **changes: Any) -> Connection:
     return replace(policy, pools=given, children=children, **changes)
 
 
-def pair(asker: Connection, giver: Connection, *, establish: bool = True, modelled: bool = True) -> Pair:
+def pair(asker: Connection, giver: Connection, *, establish: bool = True) -> Pair:
     """Each step is judged, unless A deletes what it doesn't want of B's answer: that is not in the rows."""
-    made = Pair(3, connections={A: asker, B: giver}, watch=Judge(model=modelled))
+    made = Pair(3, connections={A: asker, B: giver}, watch=Judge())
     if establish:
         made.establish()
         made.settle()
@@ -247,7 +247,7 @@ def test_s3_15_4_no_address_left_refuses_the_child_sa_and_keeps_the_ike_sa() -> 
 
 
 def test_s2_19_no_child_sa_is_asked_for_without_the_address_that_it_needs() -> None:
-    made = pair(asking("ipv4"), giving(), modelled=False)
+    made = pair(asking("ipv4"), giving())
     made.command(A, sa.CreateChild("web"))
     made.settle()
     assert failures(made, A)[-1] == "we have no internal address yet"
@@ -261,7 +261,7 @@ def test_s3_15_4_a_family_without_pool_is_ignored() -> None:
 
 def test_s3_15_4_without_pools_a_request_is_ignored_and_the_asker_takes_that_as_an_error() -> None:
     """7296-3.15.4-03, 7296-3.15.4-04: it deletes the Child SA that it can't use."""
-    made = pair(asking("ipv4"), giving(), modelled=False)
+    made = pair(asking("ipv4"), giving())
     answer = auth(made, response=True)
     assert not any(type(each) is CP for each in answer.payloads)
     assert not errors(answer)
@@ -291,7 +291,7 @@ def test_s2_19_an_answer_with_traffic_of_other_addresses_is_not_accepted(monkeyp
     """The Child SA is narrowed to the address given, and the initiator holds the responder to it."""
     monkeypatch.setattr(Internal, "selectors", property(lambda self: () if not self.ours else RIGHT(self)))
     giver = replace(giving(POOL), children=tuple(replace(c, remote_ts=(ANY4,)) for c in giving().children))
-    made = pair(asking("ipv4"), giver, modelled=False)
+    made = pair(asking("ipv4"), giver)
     assert failures(made, A) == ["the answer has traffic that was not offered"]
     assert not made.children(A) + made.children(B)
 

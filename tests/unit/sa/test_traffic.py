@@ -29,10 +29,10 @@ def child(local: str, remote: str, **more: Any) -> ChildConfig:
     return ChildConfig(more.pop("name", "net"), local_ts=ts(local), remote_ts=ts(remote), **more)
 
 
-def pair(asker: ChildConfig, *givers: ChildConfig, packet: str = "", modelled: bool = True) -> Pair:
+def pair(asker: ChildConfig, *givers: ChildConfig, packet: str = "") -> Pair:
     """A asks in IKE_AUTH for the first Child SA, perhaps for a packet: source and destination."""
     policies = {A: replace(connection(A), children=(asker,)), B: replace(connection(B), children=givers)}
-    made = Pair(5, connections=policies, watch=Judge(model=modelled))
+    made = Pair(5, connections=policies, watch=Judge())
     if packet:
         _, outputs = made.ends[A].initiate(policies[A], sa.Path(ADDRESS[A], ADDRESS[B]), made.now, ts(packet))
         made._step(A, Initiate(), lambda: outputs)
@@ -292,7 +292,7 @@ def test_s2_22_compression_that_was_not_offered_or_twofold_is_not_accepted(
         ours = {"ipcomp": (DEFLATE, LZS)}
     said = tuple(N(NotifyType.IPCOMP_SUPPORTED, b"\x10\x00" + bytes((each,))) for each in answered)
     monkeypatch.setattr(options, "grant", lambda *_: (Options(), said))
-    made = with_options(ours, {}, modelled=False)
+    made = with_options(ours, {})
     assert not made.children(A) + made.children(B)
     assert [len(made.ikes(end)) for end in ENDS] == [1, 1]
 

@@ -61,11 +61,9 @@ def child(mode: str, local_ts: str = "", remote_ts: str = "", name: str = "net")
     return ChildConfig(name, local_ts=local, remote_ts=remote, mode=mode)  # type: ignore[arg-type]  # a literal
 
 
-def pair(
-    behind: tuple[str, ...], ours: ChildConfig, *theirs: ChildConfig, modelled: bool = True, **changes: Any
-) -> Natted:
+def pair(behind: tuple[str, ...], ours: ChildConfig, *theirs: ChildConfig, **changes: Any) -> Natted:
     policies = {A: replace(connection(A), children=(ours,)), B: replace(connection(B), children=theirs, **changes)}
-    made = Natted(9, connections=policies, watch=Rows() if modelled else None)
+    made = Natted(9, connections=policies, watch=Rows())
     made.behind = behind
     made.establish()
     made.deliver_all()
@@ -142,7 +140,7 @@ def check_rekeys_keep_mode_and_traffic(behind: tuple[str, ...]) -> None:
 def check_a_policy_of_other_addresses_is_looked_up_again_for_tunnel_mode(behind: tuple[str, ...]) -> None:
     """7296-2.23.1-09, 7296-2.23.1-10, 7296-2.23.1-21: with the selectors that were sent."""
     server = child("tunnel", "0.0.0.0/0", "192.0.2.0/24 203.0.113.0/24")
-    made = pair(behind, child("transport"), server, modelled=False)
+    made = pair(behind, child("transport"), server)
     assert selectors_of(sent_first(made, B)) == f"{IP1} === {made.seen(B)}"
     assert N(NotifyType.USE_TRANSPORT_MODE) not in sent_first(made, B).payloads
     assert not made.children(A) + made.children(B)  # A wants transport mode only
