@@ -26,7 +26,8 @@ After every step of every test both ends list the same IKE SAs and Child SAs: SP
 transforms. strongSwan is asked over its control socket; libreswan and OpenIKED by their own commands, and their kernel
 by `ip xfrm`, whose keys have to be those that ikeref derived. `lossy` is 20 % of all datagrams in each direction (10 %
 for fragments with strongSwan), chosen by the seed. Cells are tests passed of tests run; what a daemon does against the
-RFC stands in [Findings](findings.md).
+RFC stands in [Findings](findings.md). What fails is open: OpenIKED as initiator does not connect in time where
+datagrams get lost. What has no cell was not run for this table.
 
 """
 FOOT = """
@@ -147,7 +148,7 @@ def versions() -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.interop", description=__doc__)
-    parser.add_argument("--seed", type=int, default=3, help="what the network loses, and which suites are tried")
+    parser.add_argument("--seed", type=int, default=7, help="what the network loses, and which suites are tried")
     parser.add_argument("--page", type=Path, help="where to write the table")
     parser.add_argument("--results", type=Path, help="keep outcomes here, beside those that are there")
     parser.add_argument("-k", dest="selection", default="", help="only tests that match, as pytest has it")

@@ -120,7 +120,7 @@ class OpenIked:
         before = {each.spi_i for each in self.sas()}
         self._configure(active=True)
         self._guest.run("ikectl reload")
-        lab.eventually("OpenIKED connects", lambda: bool({each.spi_i for each in self.sas()} - before), 30, every=0.2)
+        lab.eventually("OpenIKED connects", lambda: bool({each.spi_i for each in self.sas()} - before), 90, every=0.5)
         self._configure(active=False)
         self._guest.run("ikectl reload")
 
