@@ -163,7 +163,7 @@ def test_whole_ends_do_nothing_that_the_system_does_not(id: str) -> None:
     for lost, moments in followed(id, BY_ID[id].build(ROWS), SEEDS):
         assert lost < 0, [f"{each.action.text()} {each.action.message.outcome}" for each in moments[: lost + 1]]
         runs += 1
-    assert runs > 20
+    assert runs >= 15
 
 
 @pytest.mark.parametrize(
