@@ -11,12 +11,12 @@ LEAST = {
     "rest-of-ike-sas": 25_000,
     "every-message-kept": 3_000,
     "every-message-kept-twice": 10_000,
-    "rekeys-keep-a-child-sa": 250_000,
-    "two-child-sas": 90_000,
-    "window-2": 500_000,
-    "window-4": 800_000,
-    "windows-and-two-child-sas": 450_000,
-    "window-announced": 140_000,
+    "rekeys-keep-a-child-sa": 200_000,
+    "two-child-sas": 80_000,
+    "window-2": 400_000,
+    "window-4": 600_000,
+    "windows-and-two-child-sas": 350_000,
+    "window-announced": 100_000,
 }
 """States: a search that suddenly visits less has lost something."""
 FAULT = {
