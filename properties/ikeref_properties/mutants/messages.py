@@ -279,12 +279,10 @@ OCTETS: tuple[Mutant, ...] = (
         "2.5",
         edit(
             "sa.compose",
-            "    for payload in payloads:\n        if type(payload) is kind:\n            if found is not None:",
-            "    for place, payload in enumerate(payloads):\n"
-            "        if type(payload) is kind:\n"
-            "            if kind.__name__ == 'Nonce' and any(type(p).__name__ == 'SA' for p in payloads[place:]):\n"
-            "                raise InvalidSyntax('out of order', section=section)\n"
-            "            if found is not None:",
+            "    if kinds.count(kind) > 1:\n",
+            "    if kind.__name__ == 'Nonce' and any(each.__name__ == 'SA' for each in kinds[kinds.index(kind) :]):\n"
+            "        raise InvalidSyntax('out of order', section=section)\n"
+            "    if kinds.count(kind) > 1:\n",
         ),
         origin="7296-2.5-21",
     ),
