@@ -1,6 +1,7 @@
 """Every claim of the catalogue leads somewhere, and what is claimed only rises."""
 
 import ast
+import os
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +59,10 @@ def test_faults_of_claims_fit_the_code_and_their_tests_were_seen_to_fail() -> No
     assert set(tried()) <= claims().by_id.keys()
 
 
-@pytest.mark.nightly
+@pytest.mark.skipif(
+    "IKEREF_TRIAL" not in os.environ,
+    reason="a thousand faults, many minutes: IKEREF_TRIAL=1, or python -m ikeref_properties.catalogue.trial --all",
+)
 def test_tests_fail_under_the_faults_of_their_claims() -> None:
     wrong = [verdict for verdict in trial.attempt(claims().by_id.values(), ROOT) if verdict.problems]
     assert wrong == []
