@@ -80,6 +80,18 @@ LIFETIMES: tuple[Sentence, ...] = (
         ),
     ),
     Sentence(
+        "2.8-expired-child-closes-its-heir",
+        "If the IKE SA is closed at once, nothing of what would inherit is left: no state, nothing asked, nothing due.",
+        "2.8",
+        ("7296-2.8-05",),
+        timer(Alarm.CHILD_EXPIRY),
+        all_of(is_("ike.state", Ike.CROSSED), is_("ike_theirs.state", Ike.ESTABLISHED), IN_USE),
+        after=any_of(
+            isnt("ike.state", Ike.CLOSED),
+            all_of(is_("ike_theirs.state", Ike.CLOSED), is_("ike_theirs.own", NOTHING), isnt("ike_theirs.due")),
+        ),
+    ),
+    Sentence(
         "2.8-expired-child-and-no-heir",
         "Where it has not, no other IKE SA is touched.",
         "2.8",

@@ -54,6 +54,8 @@ MAKERS: tuple[Callable[[int, walk.Watch], Pair], ...] = (
     walk.unanswered,
     _wide,
     walk.by_eap,
+    walk.modes,
+    walk.aging,
 )
 
 
@@ -66,7 +68,7 @@ def corpus(seeds: int = 60) -> dict[str, tuple[Trace, ...]]:
             pair = make(seed, watch)
             for act in random_schedule(Random(seed), Weights()):
                 perform(pair, act)
-            pair.settle()
+            _go_on(pair)
             if not watch.sound:
                 continue
             for end in ENDS:
@@ -79,6 +81,14 @@ def corpus(seeds: int = 60) -> dict[str, tuple[Trace, ...]]:
                     kept.sort(key=lambda trace: len(trace.observations))
                     del kept[PER_ROW:]
     return {name: tuple(traces) for name, traces in found.items()}
+
+
+def _go_on(pair: Pair, ticks: int = 300) -> None:
+    """Let what is under way end, on a perfect network; ends that replace what grows old go on for ever."""
+    for _ in range(ticks):
+        pair.deliver_all()
+        if not pair.advance() and not pair.flying:
+            return
 
 
 def refused(rows: tuple[Row, ...], traces: Iterable[Trace]) -> int:

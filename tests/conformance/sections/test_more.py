@@ -126,9 +126,9 @@ def test_3_15_1_36_an_unknown_attribute_of_a_reply_is_ignored() -> None:
 def test_3_15_4_05_a_family_that_no_pool_has_is_no_failure() -> None:
     """No INTERNAL_ADDRESS_FAILURE for it, as there is for a pool that is empty; the rest of the request is answered."""
     only6 = replace(cfg.POOL, ranges=cfg.POOL.ranges[1:])
-    made = cfg.pair(cfg.asking("ipv4"), cfg.giving(only6), modelled=False)
+    made = cfg.pair(cfg.asking("ipv4"), cfg.giving(only6))
     assert NotifyType.INTERNAL_ADDRESS_FAILURE not in cfg.errors(cfg.auth(made, response=True))
-    empty = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL), establish=False, modelled=False)
+    empty = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL), establish=False)
     for last in (1, 2, 3):
         other = connection(B).local_id
         empty.ends[B].leases.hold(90 + last, other, (bytes((10, 9, 0, last)),))
@@ -142,7 +142,7 @@ def test_3_15_4_08_without_an_address_the_ike_sa_waits_or_is_deleted_and_made_an
     A command deletes the IKE SA, and another gets an address if one is free by then; else it fares no better.
     """
     for freed in (False, True):
-        made = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL), establish=False, modelled=False)
+        made = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL), establish=False)
         for last in (1, 2, 3):
             made.ends[B].leases.hold(90 + last, connection(B).local_id, (bytes((10, 9, 0, last)),))
         made.establish()
