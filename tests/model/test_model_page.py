@@ -28,7 +28,7 @@ def test_the_figures_are_those_of_the_certificate() -> None:
 @pytest.mark.parametrize(
     "never",
     [
-        {"A.child_old.state": Child.HALF_CLOSED, "B.child_old.state": Child.OPEN},
+        {"A.child_old.state": Child.HALF_CLOSED, "B.child_old.state": Child.OPEN, "B.child_old.due": False},
         {"A.child_old.state": Child.HALF_CLOSED, "A.child_old.in": False},
         {"A.child_old.state": Child.HALF_CLOSED, "A.child_old.out": True},
     ],
