@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ikeref_model import events
-from ikeref_model.endpoint_state import counted, position_of
+from ikeref_model.endpoint_state import position_of
 from ikeref_model.events import Alarm, Direction, Kind, Observation, Outcome, Position
 from ikeref_model.monitor import Accepted, Match, Monitor
 from ikeref_model.rows import Row
@@ -32,6 +32,7 @@ from ikeref_properties.network import Flight, Initiate, Record
 from ikeref_properties.refinement import words
 from ikeref_properties.refinement.ends import Ends
 from ikeref_properties.refinement.fragments import Assembly, part_of
+from ikeref_properties.refinement.memory import Outstanding, Taken
 
 Facts = tuple[tuple[str, bool], ...]
 _MAKING = (Kind.IKE_AUTH, Kind.CREATE_CHILD, Kind.REKEY_CHILD)
@@ -47,30 +48,6 @@ class Verdict(NamedTuple):
     explanation: str
     """Empty, or why no row allows it."""
     observations: tuple[Observation, ...]
-
-
-class Outstanding(NamedTuple):
-    """A request of this end without a response."""
-
-    message: Message
-    kind: Kind
-    crossing: tuple[bytes, bytes] | None = None
-    """Ni and Nr of the peer's rekey of the same SA, answered meanwhile (Sections 2.8.1, 2.8.2)."""
-
-
-class Taken(NamedTuple):
-    """The peer's requests on one IKE SA as this end has answered them (Section 2.3)."""
-
-    seen: int = 0
-    """The lowest Message ID that was not answered."""
-    ahead: tuple[int, ...] = ()
-    """Those above it that were."""
-    window: int = 1
-    """How many this end takes at once: the largest size that it has announced."""
-
-    def after(self, number: int) -> "Taken":
-        """The same when that request was answered too."""
-        return Taken(*counted(number, self.seen, self.ahead), self.window)
 
 
 class Observer:

@@ -1,6 +1,6 @@
 """Revocation: CRLs and OCSP responses, from files and from the peer (Section 3.6, RFC 4806, RFC 5280, RFC 6960)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from types import MappingProxyType
 
@@ -24,12 +24,14 @@ LEAF = LEAVES[A]
 PATH: Path = (LEAF.certificate, BELOW.certificate, ROOT.certificate)
 
 
-def of_leaf(*crls: bytes, responses: tuple[bytes, ...] = (), trusted: tuple[Made, ...] = (), at: datetime = NOW) -> str:
-    """What is known of the peer's own certificate."""
+def of_leaf(
+    *crls: bytes, responses: tuple[bytes, ...] = (), trusted: tuple[Made, ...] = (), at: datetime | None = None
+) -> str:
+    """What is known of the peer's own certificate, now if no time is given: responses are made as the tests go on."""
     evidence = Evidence(
         revocation.read_crls(crls), revocation.read_responses(responses), tuple(each.certificate for each in trusted)
     )
-    return revocation.check(PATH, evidence, at)[0].verdict
+    return revocation.check(PATH, evidence, at or datetime.now(UTC))[0].verdict
 
 
 IDP = x509.IssuingDistributionPoint
