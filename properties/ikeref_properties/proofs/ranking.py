@@ -25,11 +25,11 @@ from ikeref_properties.proofs.verdict import Verdict
 ID = "runs-end"
 DUE = 3
 """A Delete that is due."""
-LEAVING = (Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.REKEY_IKE)
+LEAVING: tuple[Kind, ...] = (Kind.CREATE_CHILD, Kind.REKEY_CHILD, Kind.REKEY_IKE)
 """What may leave a Delete to be done: a rekey, and a Child SA that its initiator does not accept."""
-ASKED = dict.fromkeys(LEAVING, DUE + 2)
+ASKED: dict[Kind, int] = dict.fromkeys(LEAVING, DUE + 2)
 """A request that is not answered yet."""
-ANSWERED = dict.fromkeys(LEAVING, DUE + 1)
+ANSWERED: dict[Kind, int] = dict.fromkeys(LEAVING, DUE + 1)
 OTHERWISE_ASKED, OTHERWISE_ANSWERED = 2, 1
 RECORDS = ("ike", "ike_mine", "ike_theirs", "child", "child_mine", "child_theirs")
 INITIAL = frozenset((Kind.IKE_SA_INIT, Kind.IKE_AUTH))
