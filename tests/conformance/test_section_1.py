@@ -62,7 +62,11 @@ def test_s1_nothing_but_ike_sa_init_before_it_is_over() -> None:
 
 @pytest.mark.parametrize("what", list(permutations(("create", "rekey", "ask"))))
 def test_s1_exchanges_follow_in_any_number_and_order(what: tuple[str, ...]) -> None:
-    commands = {"create": sa.CreateChild("web"), "rekey": sa.RekeyIke(), "ask": sa.CheckLiveness()}
+    commands: dict[str, sa.Command] = {
+        "create": sa.CreateChild("web"),
+        "rekey": sa.RekeyIke(),
+        "ask": sa.CheckLiveness(),
+    }
     pair = established()
     for end in ENDS:
         for each in what:
@@ -92,7 +96,7 @@ def test_s1_the_requester_alone_sends_again() -> None:
     assert not outputs(pair, sa.Transmit, end=B, since=since)
 
 
-REQUESTS = {
+REQUESTS: dict[str, tuple[int, tuple[wire.Payload, ...]]] = {
     "empty": (INFO, ()),
     "notification": (INFO, (N(NotifyType.AUTHENTICATION_FAILED),)),
     "unknown Child SA": (INFO, (D(ESP, 4, (b"none",)),)),

@@ -28,7 +28,7 @@ AH = proposals.parse("sha256", ProtocolId.AH)
 
 def ask(pair: Pair, end: str, what: str) -> None:
     """One of the three kinds of CREATE_CHILD_SA; the request is in flight."""
-    commands = {
+    commands: dict[str, sa.Command] = {
         "create": sa.CreateChild("web"),
         "rekey child": sa.RekeyChild(pair.children(end)[0].spi_in),
         "rekey IKE": sa.RekeyIke(),

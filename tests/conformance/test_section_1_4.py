@@ -79,7 +79,7 @@ def test_s1_4_a_successor_carries_what_is_said_about_child_sas(end: str) -> None
     assert not pair.children(A) + pair.children(B)
 
 
-INFORMATIONS = {
+INFORMATIONS: dict[str, tuple[wire.Payload, ...]] = {
     "nothing": (),
     "notifications": (N(40000), N(40001, b"data"), N(16390 + 30000)),
     "several Deletes": (D(ESP, 4, (b"none", b"such")), D(2, 4, (b"none",))),

@@ -1,13 +1,14 @@
 """Sections 2.21 and 2.25, rule by rule: what is wrong, who is told, and what comes of it."""
 
 import itertools
+from typing import Any
 
 import pytest
 from ikeref_properties.network import ENDS, PEER, A, B, Pair
 
 from ikeref import sa, wire
 from ikeref.policy import addresses, identities
-from ikeref.policy.connections import Settings
+from ikeref.policy.connections import Connection, Settings
 from ikeref.policy.credentials import Secret
 from ikeref.registry import NotifyType
 from ikeref.sa import Phase
@@ -102,16 +103,19 @@ def test_s2_21_1_an_error_in_ike_sa_init_is_kept_in_mind_while_waiting_goes_on(k
 # Section 2.21.2
 
 
-def strangers(which: str, end: str) -> dict[str, object]:
+def strangers(which: str, end: str) -> dict[str, Connection]:
     """One end has the wrong secret, or the wrong name."""
-    changed = {"secret": {"local_auth": Secret(b"another")}, "name": {"local_id": identities.parse("c.example")}}
-    return policies(only=end, **changed[which])  # type: ignore[return-value]
+    changed: dict[str, dict[str, Any]] = {
+        "secret": {"local_auth": Secret(b"another")},
+        "name": {"local_id": identities.parse("c.example")},
+    }
+    return policies(only=end, **changed[which])
 
 
 @pytest.mark.parametrize("which", ["secret", "name"])
 def test_s2_21_2_who_fails_to_prove_itself_is_told_authentication_failed(which: str) -> None:
     """By the responder in its response, under the keys and with nothing beside it; there is no IKE SA."""
-    pair = established(connections=strangers(which, A))  # type: ignore[arg-type]
+    pair = established(connections=strangers(which, A))
     _, answer = messages(pair, AUTH)
     assert answer.payloads == (N(NotifyType.AUTHENTICATION_FAILED),)
     assert [type(p) for flight in pair.past if flight.message == answer for p in raw(flight.datagram).payloads] == [
@@ -123,7 +127,7 @@ def test_s2_21_2_who_fails_to_prove_itself_is_told_authentication_failed(which: 
 
 @pytest.mark.parametrize("which", ["secret", "name"])
 def test_s2_21_2_an_initiator_tells_it_in_an_exchange_of_its_own(which: str) -> None:
-    pair = established(connections=strangers(which, B))  # type: ignore[arg-type]
+    pair = established(connections=strangers(which, B))
     assert errors(messages(pair, AUTH)[1]) == []
     told, answer = messages(pair, INFO)
     assert (told.is_response, told.payloads) == (False, (N(NotifyType.AUTHENTICATION_FAILED),))
@@ -171,7 +175,7 @@ def test_s2_21_2_what_ends_the_ike_sa_without_delete_is_said_in_words_that_every
     said = set()
     for which in ("secret", "name"):
         for end in ENDS:
-            pair = established(connections=strangers(which, end))  # type: ignore[arg-type]
+            pair = established(connections=strangers(which, end))
             said |= {kind for message in messages(pair) for kind in errors(message)}
             assert not pair.ikes(A) + pair.ikes(B)
     for payload in (MALFORMED, CRITICAL):
@@ -241,7 +245,11 @@ def test_s2_25_after_temporary_failure_it_is_tried_again_later_and_several_times
     """Each wait is longer than the last; minutes pass before the IKE SA is given up."""
     pair = established(settings=Settings(retry_seconds=10, retry_tries=4))
     (old,) = pair.children(end)
-    commands = {"create": sa.CreateChild("web"), "rekey child": sa.RekeyChild(old.spi_in), "rekey IKE": sa.RekeyIke()}
+    commands: dict[str, sa.Command] = {
+        "create": sa.CreateChild("web"),
+        "rekey child": sa.RekeyChild(old.spi_in),
+        "rekey IKE": sa.RekeyIke(),
+    }
     pair.command(end, commands[what])
     moments = []
     while pair.flying:
@@ -321,13 +329,14 @@ def test_s2_25_how_a_request_is_answered_while_one_of_its_own_is_under_way(
 
     def asked(by: str, name: str) -> sa.Command:
         (child,) = pair.children(by)
-        return {
+        commands: dict[str, sa.Command] = {
             "create": sa.CreateChild("web"),
             "rekey child": sa.RekeyChild(child.spi_in),
             "delete child": sa.DeleteChild(child.spi_in),
             "rekey IKE": sa.RekeyIke(),
             "delete IKE": sa.DeleteIke(),
-        }[name]
+        }
+        return commands[name]
 
     answers = crossing(pair, end, asked(end, what), asked(PEER[end], other))
     assert kinds(answers[0]) == answer

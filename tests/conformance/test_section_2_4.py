@@ -31,7 +31,7 @@ def unprotected(pair: Pair, end: str) -> list[bytes]:
     """What anybody can send who saw a message: responses and requests in the clear, with the right SPIs and IDs."""
     (ike,) = pair.ikes(end)
     flag = 0 if ike.initiator else FLAG_INITIATOR
-    payloads = (
+    payloads: tuple[tuple[wire.Payload, ...], ...] = (
         (),
         (D(1, 0, ()),),
         *((N(kind),) for kind in (4, 5, 7, 9, 11, 14, 16, 24, 43, 44, 16384)),

@@ -1,5 +1,7 @@
 """Sections 2.8 to 2.12, rule by rule: rekeying, nonces, addresses and ports, and what is forgotten."""
 
+from collections.abc import Callable
+
 import pytest
 from ikeref_properties.network import ADDRESS, ENDS, PEER, A, B, Flight, Pair
 
@@ -255,8 +257,8 @@ def test_s2_10_nonces_are_drawn_from_the_randomness_that_the_end_was_given() -> 
     for end in ENDS:
         draw = pair.randoms[end].randbytes
 
-        def note(octets: int, draw: object = draw) -> bytes:
-            drawn.append(draw(octets))  # type: ignore[operator]
+        def note(octets: int, draw: Callable[[int], bytes] = draw) -> bytes:
+            drawn.append(draw(octets))
             return drawn[-1]
 
         pair.ends[end].environment = pair.ends[end].environment._replace(random=note)

@@ -116,7 +116,7 @@ def fitting(compiled: Compiled, states: set[State], now: dict[str, object]) -> s
                 found.add(reached)
                 left.append(reached)
     wanted = [
-        (compiled.code.place[name], compiled.code.domains[compiled.code.place[name]].index(value))  # type: ignore[arg-type]
+        (compiled.code.place[name], compiled.code.domains[compiled.code.place[name]].index(value))
         for name, value in now.items()
     ]
     return {each for each in found if all(each[place] == index for place, index in wanted)}

@@ -177,7 +177,7 @@ def test_an_end_that_does_not_end_is_rejected_by_the_rows(what: str, monkeypatch
 
     monkeypatch.setattr(timers, "_end", go_on)
     judge = Judge()
-    judge.ledger.note = lambda _record: None  # type: ignore[method-assign]  # the rows alone
+    judge.ledger.note = lambda record: None  # type: ignore[method-assign]  # noqa: ARG005  # the rows alone
     settings = Settings(**{f"expire_{what}_seconds": 3})
     pair = Pair(1, settings=settings, watch=judge).establish()
     pair.command(A, sa.CheckLiveness())
@@ -196,7 +196,7 @@ def test_an_end_that_keeps_half_of_an_expired_child_sa_is_rejected_by_the_rows(
 
     monkeypatch.setattr(Turn, "shut", keep)
     judge = Judge()
-    judge.ledger.note = lambda _record: None  # type: ignore[method-assign]  # the rows alone
+    judge.ledger.note = lambda record: None  # type: ignore[method-assign]  # noqa: ARG005  # the rows alone
     pair = Pair(1, settings=Settings(expire_child_seconds=3), watch=judge).establish()
     pair.now = 3
     with pytest.raises(Violation, match="CHILD_EXPIRY"):

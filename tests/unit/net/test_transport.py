@@ -45,6 +45,9 @@ class Echo:  # its methods have the names and arguments of `Engine`, which they 
     def next_deadline(self) -> float | None:
         return self.deadline
 
+    def heard(self, _spi_in: bytes, _path: Path, _now: float) -> tuple[Output, ...]:
+        return ()
+
     def not_installed(self, _spi_in: bytes, reason: str, _now: float) -> tuple[Output, ...]:
         return (Audit(reason),)
 

@@ -8,7 +8,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikeref.policy.identities import Identity, decode_dn, dn_to_text, matches, parse, to_text
+from ikeref.crypto.names import decode_dn
+from ikeref.policy.identities import Identity, dn_to_text, matches, parse, to_text
 from ikeref.registry import IdType
 
 
