@@ -208,8 +208,11 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, below: int)
         return False
     if constraints.path_length is not None and constraints.path_length < below:
         return False
-    if usage is None or not usage.key_cert_sign:
-        return False
+    return usage is not None and usage.key_cert_sign and signed_by(certificate, issuer)
+
+
+def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the key of `issuer` signed the certificate, and the names agree."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, TypeError, ValueError):

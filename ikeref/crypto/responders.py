@@ -18,8 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
 
 from ikeref.crypto import der
 from ikeref.crypto.auth import MIN_RSA_BITS
+from ikeref.crypto.certificates import key_info
 from ikeref.crypto.crls import MAX_STATEMENTS, SKEW, Evidence, Status, by_crls
-from ikeref.crypto.paths import UNREADABLE, extension
+from ikeref.crypto.paths import UNREADABLE, extension, signed_by
 
 MAX_AGE = timedelta(hours=1)
 """How long a response holds that does not say until when (RFC 6960 section 4.2.2.1)."""
@@ -105,11 +106,7 @@ def _is_delegated(delegate: x509.Certificate, issuer: x509.Certificate, evidence
         return False
     if not isinstance(delegate.signature_hash_algorithm, hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None):
         return False
-    try:
-        delegate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
-        return False
-    return by_crls(delegate, issuer, evidence.crls, now).verdict != "revoked"
+    return signed_by(delegate, issuer) and by_crls(delegate, issuer, evidence.crls, now).verdict != "revoked"
 
 
 def _is_current(certificate: x509.Certificate, now: datetime) -> bool:
@@ -140,9 +137,8 @@ def _verifies(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
 
 def _key_bits(certificate: x509.Certificate) -> bytes:
     """The public key as a bit string, without tag, length and number of unused bits."""
-    fields = der.elements(der.content(certificate.tbs_certificate_bytes, 0x30)[0])
-    info = fields[5 + (fields[0].tag == 0xA0)]
-    return der.elements(info.content)[1].content[1:]
+    info = der.content(key_info(certificate), 0x30)[0]
+    return der.elements(info)[1].content[1:]
 
 
 def _digest(algorithm: hashes.HashAlgorithm, octets: bytes) -> bytes:

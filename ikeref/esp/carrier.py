@@ -37,7 +37,8 @@ class Sealed(NamedTuple):
     ecn: int
     """For the outer header: that of the packet inside (7296-2.24-02)."""
     worn: bytes = b""
-    """Our SPI of the Child SA, told once: most of its sequence numbers are used, so rekey it (Section 2.8)."""
+    """Our SPI of the Child SA, as soon as most of its sequence numbers are used: rekey it (Section 2.8). Told with each
+    packet, for a rekey may be refused."""
 
 
 class Delivered(NamedTuple):
@@ -148,7 +149,7 @@ class Carrier:
         iv = self._random(iv_octets(child.suite)) if iv_octets(child.suite) else b""
         sealed = seal_packet(child.suite, outbound.keys, child.spi_out, sequence, content, iv=iv)
         self._count(False, child.spi_out, len(packet))
-        is_worn = sequence == LAST_OF[child.suite.esn] // 4 * 3
+        is_worn = 4 * sequence >= 3 * LAST_OF[child.suite.esn]
         return Sealed(sealed, outbound.path, what.ecn, child.spi_in if is_worn else b"")
 
     def receive(self, packet: bytes, ecn: int = 0) -> Delivered | Refused:

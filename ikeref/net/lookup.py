@@ -63,7 +63,7 @@ class HttpLookup:
             answer = Fetched(what.spi, what.url, get(what.url, what.limit_octets, end - time.monotonic()))
         except (OSError, http.client.HTTPException, ValueError) as error:
             answer = Fetched(what.spi, what.url, fault=str(error)[:200] or type(error).__name__)
-        except Exception:
+        except Exception:  # whatever it was, a peer waits for the answer
             _log.exception("a lookup failed")
             answer = Fetched(what.spi, what.url, fault="it failed")
         finally:

@@ -136,8 +136,7 @@ class Tunnel:
         """An ESP packet came, in UDP if there is a `path`: what is in it goes to the machine."""
         result = self.carrier.receive(packet, ecn)
         if isinstance(result, Delivered):
-            elsewhere = result.newest and path is not None and path != self.carrier.path(result.spi)
-            if elsewhere and path is not None and self._ask is not None:
+            if result.newest and path is not None and self._ask is not None and path != self.carrier.path(result.spi):
                 self._ask.follow(result.spi, path)
             try:
                 self._device.write(result.packet)

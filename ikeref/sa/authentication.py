@@ -84,21 +84,21 @@ def verify(turn: Turn, ike: IkeSa, handshake: Handshake, payload: IDi | IDr, pay
                 f"a shared key is expected, not {name(AuthMethod, proof.method)}", section="2.15"
             )
         auth.verify_shared_key(turn.env.crypto, ike.suite.prf, credential.octets, octets, proof.data)
-        return None
+        return
     if not isinstance(credential, TrustAnchors | RawKeys):
         way = "EAP" if isinstance(credential, EapServer) else "EAP alone, and asks for other trust"
         raise AuthenticationFailed(f"the peer is to prove itself by {way}", section="2.16", field="AUTH")
     identity = Identity(payload.id_type, payload.data)
     # We announced our hash algorithms; once both ends have, only method 14 is right (RFC 7427 section 3).
     hashes = auth.HASHES if handshake.hashes else frozenset()
-    keys = _public_keys(turn, handshake, credential, identity, payloads)
-    for index, public_key in enumerate(keys):
+    failure = AuthenticationFailed("no key is known", section="2.15", field="AUTH")
+    for public_key in _public_keys(turn, handshake, credential, identity, payloads):
         try:
-            return auth.verify(public_key, proof.method, proof.data, octets, hashes)
-        except AuthenticationFailed:
-            if index == len(keys) - 1:
-                raise
-    return None
+            auth.verify(public_key, proof.method, proof.data, octets, hashes)
+            return
+        except AuthenticationFailed as error:
+            failure = error
+    raise failure
 
 
 def _public_keys(

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from ikeref.crypto import bundles, certificates, crls
+from ikeref.crypto.paths import signed_by
 from ikeref.policy import lookup
 from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import PrivateKey, RawKeys, TrustAnchors
@@ -32,10 +32,7 @@ def requests(connections: tuple[Connection, ...]) -> tuple[Payload, ...]:
 
     Of several connections, all that any of them believes: which it will be is known only by the peer's identity.
     """
-    for connection in connections:
-        if isinstance(connection.remote_auth, TrustAnchors | RawKeys):
-            break
-    else:
+    if not any(isinstance(each.remote_auth, TrustAnchors | RawKeys) for each in connections):
         return ()
     trusted = [c.remote_auth for c in connections if isinstance(c.remote_auth, TrustAnchors)]
     found: list[Payload] = []
@@ -118,20 +115,12 @@ def _fits(credential: PrivateKey, trusted: TrustAnchors, wanted: Asked, now: dat
     statements = crls.read_crls(trusted.crls + credential.crls)
     for certificate in found:  # grows while we walk
         for issuer in known:
-            if issuer in found or not _issued(certificate, issuer):
+            if issuer in found or not signed_by(certificate, issuer):
                 continue
             if crls.by_crls(certificate, issuer, statements, now).verdict == "revoked":
                 return False
             found.append(issuer)
     return any(certificates.authority_hash(each) in wanted.authorities for each in found)
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
-        return False
-    return True
 
 
 def show(credential: PrivateKey, wanted: Asked) -> tuple[CERT, ...]:

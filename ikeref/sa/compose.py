@@ -25,7 +25,7 @@ def maybe(payloads: tuple[Payload, ...], kind: type[P], section: str) -> P | Non
     if kinds.count(kind) > 1:
         raise InvalidSyntax(f"more than one {kind.__name__} payload", section=section, field=kind.__name__)
     found: Any = payloads[kinds.index(kind)]
-    return found  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]  # it is of that class
 
 
 def notification(payloads: tuple[Payload, ...], notify: int) -> N | None:

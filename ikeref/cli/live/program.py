@@ -104,21 +104,20 @@ class Program:
         """A Child SA whose sequence numbers come to an end (Section 2.8)."""
         for number, session in self._endpoint.sessions.items():
             if any(child.spi_in == spi_in for child in session.children):
-                self._node.command(number, RekeyChild(spi_in))
+                with suppress(LocalProtocolError):  # it is being rekeyed already, or deleted
+                    self._node.command(number, RekeyChild(spi_in))
                 return
 
     def _create(self, packet: Inner) -> None:
         """A packet that no Child SA is for: one is asked for with it, where policy has one to ask for (Section 2.9)."""
-        for number, session in list(self._endpoint.sessions.items()):
+        ends = (packet.source, packet.destination)
+        for number, session in self._endpoint.sessions.items():
             if session.current is None or not is_quiet(session):
                 continue
             for child in session.connection.children:
-                if (
-                    not child.start
-                    and covered(packet.source, child.local_ts)
-                    and covered(packet.destination, child.remote_ts)
-                ):
-                    self._node.command(number, CreateChild(child.name, packet=(packet.source, packet.destination)))
+                if not child.start and covered(ends[0], child.local_ts) and covered(ends[1], child.remote_ts):
+                    with suppress(LocalProtocolError):  # the IKE SA is about to end; another packet will ask again
+                        self._node.command(number, CreateChild(child.name, packet=ends))
                     return
 
     def _interrupted(self) -> None:

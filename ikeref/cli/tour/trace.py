@@ -183,6 +183,7 @@ class Recorder:
         return self.endpoint.not_installed(spi_in, reason, now)
 
     def fetched(self, answer: Fetched, now: float) -> tuple[Output, ...]:
+        """As the endpoint does."""
         return self.endpoint.fetched(answer, now)
 
     def _note(self, cause: Cause, before: dict[int, Session], outputs: tuple[Output, ...]) -> tuple[Output, ...]:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ikeref_properties.network import ENDS, A, B
 
 from ikeref.crypto.certificates import load_public_key, public_key_info
-from ikeref.policy import identities
+from ikeref.policy import identities, trust
 from ikeref.policy.credentials import PrivateKey, RawKeys
 from ikeref.registry import CertEncoding
 from ikeref.sa import certification
@@ -90,6 +90,13 @@ def test_rfc7670_a_peer_that_does_not_show_its_key_is_known_all_the_same(monkeyp
 def test_rfc7670_a_certificate_of_the_key_is_taken_for_nothing_but_ignored() -> None:
     chain = replace(PrivateKey(KEYS[A]), chain=(scene.BELOW.der,))
     assert scene.is_up(scene.run(**changes(a_local_auth=chain)))
+
+
+def test_s2_15_who_has_no_key_that_could_verify_verifies_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the search for keys should have said so: what nobody has verified is not authentic."""
+    assert scene.is_up(scene.run(**changes()))
+    monkeypatch.setattr(trust, "raw_public_keys", lambda *_: ())
+    assert not scene.is_up(scene.run(**changes()))
 
 
 def test_rfc7670_keys_belong_to_identities() -> None:

@@ -235,9 +235,9 @@ def test_s2_24_7296_2_24_02_congestion_in_the_outer_header_gets_through(packet: 
 def test_sequence_numbers_never_begin_anew() -> None:
     wire = Wire()
     key, outbound = next(iter(wire.a.carrier._outbound.items()))
-    wire.a.carrier._outbound[key] = outbound._replace(sent=LAST_OF[0] // 4 * 3 - 2)
+    wire.a.carrier._outbound[key] = outbound._replace(sent=(3 * LAST_OF[0] + 3) // 4 - 3)
     sealed = [wire.a.carrier.send(THERE) for _ in range(4)]
-    assert [each.worn for each in sealed if isinstance(each, Sealed)] == [b"", wire.child, b"", b""]
+    assert [each.worn for each in sealed if isinstance(each, Sealed)] == [b"", b"", wire.child, wire.child]
     wire.a.carrier._outbound[key] = outbound._replace(sent=LAST_OF[0] - 1)
     assert isinstance(wire.a.carrier.send(THERE), Sealed)
     assert carried(wire.a, wire.b, THERE) == "the sequence numbers of its Child SA are used up"
