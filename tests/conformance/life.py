@@ -30,7 +30,7 @@ INIT, AUTH, CREATE, INFO = (
 def policies(*, only: str = "", esp: str = "aes256gcm16", ike: str = "", **changed: Any) -> dict[str, Connection]:
     """Of both ends; that of one, or of both, is changed. What is said of `child` is changed in each Child SA's."""
     words = {"esp": esp} | ({"ike": ike} if ike else {})
-    made = {end: connection(end, **words) for end in ENDS}  # type: ignore[arg-type]
+    made = {end: connection(end, **words) for end in ENDS}  # type: ignore[arg-type]  # both take text
     child = changed.pop("child", {})
     for end in (only,) if only else ENDS:
         children = tuple(replace(each, **child) for each in made[end].children)

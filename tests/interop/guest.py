@@ -32,6 +32,9 @@ QEMU = "qemu-system-x86_64"
 TAP = "guest0"
 """The host's end of the guest's Ethernet, in its namespace at home."""
 
+SCRATCH = "/run/lab"
+"""A folder inside the guest for files of ours, in its memory."""
+
 _AGENT = Path(__file__).parent / "guest_agent.py"
 _INIT = """#!/bin/sh
 mount -t proc proc /proc
@@ -41,7 +44,7 @@ mkdir -p /dev/pts
 mount -t devpts pts /dev/pts
 mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
-mkdir -p /run/pluto /run/lock
+mkdir -p /run/pluto /run/lock /run/lab
 for module in virtio_net virtio_console virtio_rng esp4 esp6 ah4 ah6 af_key xfrm_user; do modprobe $module; done
 ip link set lo up
 exec python3 /lab-agent

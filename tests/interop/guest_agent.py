@@ -44,7 +44,8 @@ def answer(question: dict[str, Any]) -> tuple[int, str]:
             file.write(bytes.fromhex(question["octets"]))
         os.chmod(path, question["mode"])
         return 0, ""
-    with open("/tmp/answer", "w+b") as output:  # not a pipe, which what stays in the background would keep open
+    # Not a pipe, which what stays in the background would keep open.
+    with open(os.memfd_create("answer"), "w+b") as output:
         command = ["timeout", str(question["timeout"]), "bash", "-c", question["run"]]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False)
         output.seek(0)

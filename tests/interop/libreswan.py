@@ -8,12 +8,13 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_certificates
 
 from tests.interop import kernel
-from tests.interop.guest import Guest
+from tests.interop.guest import SCRATCH, Guest
 from tests.interop.listing import IkeListing, Listing
 from tests.interop.pki import Pki
 from tests.interop.scene import SECRET, Connection
 
-_LOG = "/tmp/pluto.log"
+_LOG = f"{SCRATCH}/pluto.log"
+_CREDENTIAL, _AUTHORITY = f"{SCRATCH}/own.p12", f"{SCRATCH}/authority.pem"
 _NSS = "/var/lib/ipsec/nss"
 _NICKNAME, _PASSWORD = "own", b"lab"
 
@@ -101,11 +102,11 @@ class Libreswan:
             load_pem_x509_certificates(pki.intermediate) if pki.intermediate else None,
             BestAvailableEncryption(_PASSWORD),
         )
-        self._guest.write("/tmp/own.p12", container)
-        self._guest.write("/tmp/authority.pem", pki.authority)
+        self._guest.write(_CREDENTIAL, container)
+        self._guest.write(_AUTHORITY, pki.authority)
         self._guest.run(
-            f"pk12util -i /tmp/own.p12 -d sql:{_NSS} -W {_PASSWORD.decode()} -K ''"
-            f" && certutil -A -d sql:{_NSS} -n authority -t CT,, -a -i /tmp/authority.pem"
+            f"pk12util -i {_CREDENTIAL} -d sql:{_NSS} -W {_PASSWORD.decode()} -K ''"
+            f" && certutil -A -d sql:{_NSS} -n authority -t CT,, -a -i {_AUTHORITY}"
         )
 
     def connect(self) -> None:

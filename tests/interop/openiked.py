@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
 from tests.interop import kernel, lab
-from tests.interop.guest import Guest
+from tests.interop.guest import SCRATCH, Guest
 from tests.interop.listing import IkeListing, Listing
 from tests.interop.pki import Pki
 from tests.interop.scene import SECRET, Connection
 
-_LOG = "/tmp/iked.log"
+_LOG = f"{SCRATCH}/iked.log"
+_ON_DEMAND = f"{SCRATCH}/expire.py"
 _CONFIGURATION = "/etc/iked.conf"
 _EXPIRE = Path(__file__).parent / "expire.py"
 
@@ -71,7 +72,7 @@ class OpenIked:
         """Each half of a Child SA that was ever listed, by its SPI."""
         folders = "ca certs crls private pubkeys/fqdn"
         guest.run(f"rm -rf {_LOG} /etc/iked; cd /etc && for each in {folders}; do mkdir -p iked/$each; done")
-        guest.write("/tmp/expire.py", _EXPIRE.read_text())
+        guest.write(_ON_DEMAND, _EXPIRE.read_text())
 
     def close(self) -> None:
         """End it, and what it left in the kernel."""
@@ -138,7 +139,7 @@ class OpenIked:
         assert self._connection is not None
         (ike,) = self.sas()
         (listed,) = ike.children
-        self._guest.run(f"python3 /tmp/expire.py {self._connection.local.address} {listed.spi_in} {kind}")
+        self._guest.run(f"python3 {_ON_DEMAND} {self._connection.local.address} {listed.spi_in} {kind}")
 
     def rekey_ike(self) -> None:
         """It has to be told beforehand, see `render`; this only waits until it is due."""

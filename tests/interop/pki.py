@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.unit.certificates.making import key_usage
+
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 _DAY = datetime.timedelta(days=1)
 
@@ -62,7 +64,7 @@ def _hash(key: Key) -> hashes.SHA256 | None:
 
 def _authority(name: x509.Name, key: Key, issuer: x509.Name, issuer_key: Key, path_length: int) -> bytes:
     """The certificate (PEM) of an authority."""
-    usage = x509.KeyUsage(**{**_NO_USAGE, "key_cert_sign": True, "crl_sign": True})
+    usage = key_usage("key_cert_sign", "crl_sign")
     return (
         _builder(name, issuer, key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
@@ -78,7 +80,7 @@ def _credential(name: str, key: Key, issuer: x509.Name, issuer_key: Key) -> Cred
     certificate = (
         _builder(_name(name), issuer, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(**{**_NO_USAGE, "digital_signature": True}), critical=True)
+        .add_extension(key_usage("digital_signature"), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
@@ -86,22 +88,6 @@ def _credential(name: str, key: Key, issuer: x509.Name, issuer_key: Key) -> Cred
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return Credential(certificate.public_bytes(Encoding.PEM), pem)
-
-
-_NO_USAGE = dict.fromkeys(
-    (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    ),
-    False,
-)
 
 
 def _name(common_name: str) -> x509.Name:

@@ -178,7 +178,7 @@ def test_6_01_a_raw_rsa_key_is_no_certificate() -> None:
         assert message is not None
         forge(ends, tuple(p._replace(encoding=encoding) if type(p) is CERT else p for p in message.payloads))
         ends.deliver(ends.flying[0])
-        refused = [p for p in ends.past[-1].message.payloads if type(p) is N]  # type: ignore[union-attr]
+        refused = [p for p in ends.past[-1].message.payloads if type(p) is N]  # type: ignore[union-attr]  # no keepalive
         assert bool(ends.children(B)) is comes_up
         assert [p.type for p in refused] == ([] if comes_up else [NotifyType.AUTHENTICATION_FAILED])
 

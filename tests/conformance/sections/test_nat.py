@@ -94,7 +94,7 @@ def test_2_23_05_behind_a_nat_all_goes_from_port_4500(behind: tuple[str, ...]) -
         assert flight.path.encapsulated is bool(behind)
         assert (flight.datagram[:4] == bytes(4)) is bool(behind)
         octets = flight.datagram[4:] if behind else flight.datagram
-        assert decode(octets).message_id == flight.message.message_id  # type: ignore[union-attr]
+        assert decode(octets).message_id == flight.message.message_id  # type: ignore[union-attr]  # no keepalive
     installed = [output for record in ends.records for output in record.outputs if type(output) is Install]
     assert {(each.path.encapsulated, each.path.remote[1]) for each in installed} == {(bool(behind), port)}
     for end in ENDS:

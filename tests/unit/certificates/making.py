@@ -63,7 +63,7 @@ def certificate(
         .not_valid_before(start)
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca, None), True)
-        .add_extension(x509.KeyUsage(**{flag: flag in usage for flag in _USAGES}), True)
+        .add_extension(key_usage(*usage), True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False)
     )
@@ -75,7 +75,12 @@ def certificate(
     return Made(builder.sign(signer, _hash(signer)), key)
 
 
-_USAGES = (
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """A key for these uses, named as the package does."""
+    return x509.KeyUsage(**{use: use in allowed for use in _USES})
+
+
+_USES = (
     "digital_signature",
     "content_commitment",
     "key_encipherment",

@@ -28,6 +28,7 @@ from ikeref.crypto.certificates import (
 )
 from ikeref.errors import AuthenticationFailed, LocalProtocolError
 from ikeref.registry import HashAlgorithm, IdType
+from tests.unit.certificates.making import key_usage
 
 PKI = Path(__file__).parents[2] / "vectors" / "generated" / "pki"
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -158,24 +159,6 @@ def make(
         builder = builder.add_extension(authority, False)
     default = None if isinstance(signer.key, Ed25519PrivateKey) else hashes.SHA256()
     return Made(builder.sign(signer.key, extra.get("hash", default)), key)
-
-
-def key_usage(allowed: str) -> x509.KeyUsage:
-    flags = dict.fromkeys(
-        (
-            "digital_signature",
-            "content_commitment",
-            "key_encipherment",
-            "data_encipherment",
-            "key_agreement",
-            "key_cert_sign",
-            "crl_sign",
-            "encipher_only",
-            "decipher_only",
-        ),
-        False,
-    )
-    return x509.KeyUsage(**(flags | {allowed: True}))
 
 
 NAMES = [x509.DNSName("a.vec.test")]
