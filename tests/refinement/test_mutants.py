@@ -1,5 +1,6 @@
 """Every seeded fault of the code is found, and the published matrix says by what."""
 
+import mmap
 import re
 from pathlib import Path
 from random import Random
@@ -9,7 +10,7 @@ from ikeref_properties.claims import properties
 from ikeref_properties.mutants import MUTANTS, Mutant, find, matrix, seeded
 from ikeref_properties.mutants.__main__ import main
 from ikeref_properties.mutants.checks import WALKS, Kill, one_walk, walks
-from ikeref_properties.mutants.matrix import LIMIT, Entry, apart, killers
+from ikeref_properties.mutants.matrix import LIMIT, MEMORY, Entry, apart, killers
 from ikeref_properties.mutants.page import argument, page, reason
 from ikeref_properties.mutants.seeding import edit, mutant
 from ikeref_properties.mutants.uniqueness import only_in_code, only_in_rows
@@ -100,8 +101,22 @@ def test_a_test_finds_the_fault_again(fault: Mutant) -> None:
     assert _again(fault, names[:1])
 
 
+A_TEST = "tests/unit/test_endpoint.py::test_s2_6_a_message_finds_its_ike_sa_among_many"
+
+
 def test_a_test_finds_nothing_without_a_fault() -> None:
-    assert not _again(None, ["tests/unit/test_endpoint.py::test_s2_6_a_message_finds_its_ike_sa_among_many"])
+    assert not _again(None, [A_TEST])
+
+
+def test_that_no_test_ran_is_not_taken_for_finding_nothing() -> None:
+    with pytest.raises(RuntimeError, match="did not come to an end"):
+        _again(None, [A_TEST + "_of_another_name"])
+
+
+def test_a_fault_is_found_from_a_process_that_is_large_itself() -> None:
+    fault = next(each for each in TRIED if any(kill.check.startswith("test:") for kill in ENTRIES[each.name].kills))
+    with mmap.mmap(-1, MEMORY):
+        test_a_test_finds_the_fault_again(fault)
 
 
 @pytest.mark.parametrize("fault", CHANGED[:SAMPLE], ids=lambda fault: fault.id)

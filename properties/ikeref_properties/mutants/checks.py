@@ -311,11 +311,13 @@ def collect(names: list[str], root: Path) -> None:
 def tests(names: list[str], root: Path, *, first: bool) -> list[Kill]:
     """Which of these tests fail, or the `first` that does.
 
-    Run in a process of its own: pytest is not made to be run twice in one.
+    Run in a process of its own: pytest is not made to be run twice in one. Raises RuntimeError where it runs no test.
     """
     outcomes = Outcomes()
     with contextlib.chdir(root):
-        pytest.main([*_OPTIONS, *(("-x",) if first else ()), *names], plugins=[outcomes])
+        code = pytest.main([*_OPTIONS, *(("-x",) if first else ()), *names], plugins=[outcomes])
+    if not outcomes.failed and not outcomes.passed:
+        raise RuntimeError(f"pytest ran none of {', '.join(names)}: it ended with {code}")
     found = []
     for name, seconds in outcomes.failed.items():
         count = len(seconds)

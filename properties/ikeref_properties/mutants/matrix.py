@@ -26,7 +26,7 @@ LIMIT = 600.0
 """Seconds for one fault on a busy machine: what takes longer is given up, and what was found by then counts."""
 
 MEMORY = 2 << 30
-"""Octets for one fault."""
+"""Octets for one fault, beside those of the process that tries it."""
 
 
 class Entry(NamedTuple):
@@ -107,7 +107,10 @@ def apart(
     tests_alone: bool = False,
     first: bool = False,
 ) -> list[Kill]:
-    """The same in a process of its own, for so many seconds at most."""
+    """The same in a process of its own, for so many seconds at most.
+
+    Raises RuntimeError where that process ends early without a fault: that it found nothing would say nothing.
+    """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(fault, names, root, sender, tests_alone, first))
@@ -123,11 +126,14 @@ def apart(
     else:
         process.kill()
     process.join()
+    if fault is None and process.exitcode:
+        raise RuntimeError(f"the tests without a fault did not come to an end: exit status {process.exitcode}")
     return kills
 
 
 def _work(fault: Mutant | None, names: list[str], root: Path, sender: Any, tests_alone: bool, first: bool) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    limit = _address_space() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (it lasts as long as the process)
     if tests_alone:
         with seeded(fault):
@@ -135,6 +141,11 @@ def _work(fault: Mutant | None, names: list[str], root: Path, sender: Any, tests
     else:
         attempt(fault, names, root, sender.send)
     sender.close()
+
+
+def _address_space() -> int:
+    """Octets that this process has mapped: those of the process that it was forked from."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
 
 
 def run(faults: Iterable[Mutant], processes: int = 1) -> Iterator[Entry]:

@@ -114,6 +114,9 @@ LATE = certificate("ocsp", BELOW, extensions=[OCSP_SIGNING], end=NOW - timedelta
 NO_SIGN = certificate("ocsp", BELOW, extensions=[OCSP_SIGNING], usage=("key_agreement",))
 SAME_KEY_OTHER_NAME = certificate("someone", BELOW)
 
+SOON = NOW + timedelta(minutes=5)
+"""A time at which all that is made below has been made, however late the test is run."""
+
 RESPONSES = MappingProxyType(
     {
         "good": (response(LEAF, BELOW), "good"),
@@ -148,7 +151,7 @@ RESPONSES = MappingProxyType(
 def test_rfc6960_what_an_ocsp_response_says(kind: str) -> None:
     """RFC 6960 sections 3.2 and 4.2.2.2."""
     octets, wanted = RESPONSES[kind]
-    assert of_leaf(responses=(octets,)) == wanted
+    assert of_leaf(responses=(octets,), at=SOON) == wanted
 
 
 @pytest.mark.parametrize("key", ["rsa", "ed25519"])
