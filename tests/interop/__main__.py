@@ -1,17 +1,21 @@
 """Runs every interoperation test from one seed and writes what came of it as a table.
 
-`python -m tests.interop --seed 7 --page docs/interop.md`; with `--results FILE` outcomes are kept there, and those of
-earlier runs in it stay, so that a run may be done in parts (`-k libreswan`, and so on).
+`python -m tests.interop --seed 7 --page docs/interop.md`. With `--journal FILE` each outcome is kept there as soon as
+it is known, and beside it, in a file that ends in `.log`, what a failure says. A run that was broken off goes on from
+there: what has passed with the same seed and the same code is not run again. So a run may be done in parts (`-k
+libreswan`, and so on), also at once; the page says of how many states of the code its outcomes are.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,12 +30,11 @@ After every step of every test both ends list the same IKE SAs and Child SAs: SP
 transforms. strongSwan is asked over its control socket; libreswan and OpenIKED by their own commands, and their kernel
 by `ip xfrm`, whose keys have to be those that ikeref derived. `lossy` is 20 % of all datagrams in each direction (10 %
 for fragments with strongSwan), chosen by the seed. Cells are tests passed of tests run; what a daemon does against the
-RFC stands in [Findings](findings.md). What fails is open: OpenIKED as initiator does not connect in time where
-datagrams get lost. What has no cell was not run for this table.
+RFC stands in [Findings](findings.md). {said}
 
 """
 FOOT = """
-Seed {seed}. {versions}. {passed} passed, {failed} failed, {skipped} skipped.
+Seed {seed}. {versions}. {passed} passed, {failed} failed, {skipped} skipped. {states}
 """
 COLUMNS = (("ours", False), ("theirs", False), ("ours", True), ("theirs", True))
 
@@ -45,38 +48,80 @@ class Result(NamedTuple):
     """`ours`, `theirs` or empty where the test says itself."""
     lossy: bool
     outcome: str
+    seed: int
+    state: str
+    """Of the code, see `state`."""
 
 
 class Collector:
-    """A plugin of pytest that keeps what came of each test."""
+    """A plugin of pytest that keeps what came of each test, and leaves out what has passed before."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int, earlier: dict[str, Result], journal: Path | None) -> None:
+        self._seed, self._state, self._journal = seed, state(), journal
         self._about: dict[str, tuple[str, str, dict[str, Any]]] = {}
-        self.results: dict[str, Result] = {}
+        self.results = {name: result for name, result in earlier.items() if result.seed == seed}
+        self._passed = {
+            name for name, result in self.results.items() if (result.state, result.outcome) == (self._state, "passed")
+        }
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
-            parameters = getattr(getattr(item, "callspec", None), "params", {})
-            name = getattr(item, "originalname", item.name)
-            self._about[item.nodeid] = item.path.stem, name, parameters
+    @property
+    def names(self) -> frozenset[str]:
+        """All tests that there are."""
+        return frozenset(self._about)
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        name = getattr(item, "originalname", item.name)
+        self._about[item.nodeid] = item.path.stem, name, parameters
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        done = [item for item in items if item.nodeid in self._passed]
+        if done:
+            config.hook.pytest_deselected(items=done)
+            items[:] = [item for item in items if item.nodeid not in self._passed]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or report.outcome != "passed":
-            module, name, parameters = self._about[report.nodeid]
-            worse = self.results.get(report.nodeid)
-            if worse is None or worse.outcome == "passed":
-                self.results[report.nodeid] = Result(
-                    _daemon(module, name),
-                    _feature(name),
-                    str(parameters.get("initiator", "")),
-                    float(parameters.get("loss", 0.2 if "lost" in name else 0)) > 0,
-                    report.outcome,
-                )
+        if report.when == "setup":
+            self.results.pop(report.nodeid, None)
+        module, name, parameters = self._about[report.nodeid]
+        worse = self.results.get(report.nodeid)
+        if (report.when == "call" or report.outcome != "passed") and (worse is None or worse.outcome == "passed"):
+            self.results[report.nodeid] = Result(
+                _daemon(module, name, parameters),
+                _feature(name),
+                str(parameters.get("initiator", "")),
+                float(parameters.get("loss", 0.2 if "lost" in name else 0)) > 0,
+                report.outcome,
+                self._seed,
+                self._state,
+            )
+        if report.failed and self._journal:
+            with self._journal.with_suffix(".log").open("a") as log:
+                log.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
+        if report.when == "teardown" and self._journal and report.nodeid in self.results:
+            with self._journal.open("a") as journal:
+                journal.write(json.dumps([report.nodeid, self.results[report.nodeid]]) + "\n")
 
 
-def _daemon(module: str, name: str) -> str:
+def state() -> str:
+    """Of ikeref and of these tests: a hash of every file."""
+    top = Path(__file__).parents[2]
+    files = sorted(each for folder in ("ikeref", "tests/interop") for each in (top / folder).rglob("*.py"))
+    whole = hashlib.sha256()
+    for each in files:
+        whole.update(f"{each.relative_to(top)} {hashlib.sha256(each.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()[:12]
+
+
+def kept(journal: Path | None) -> dict[str, Result]:
+    """The last outcome of each test that a journal has."""
+    lines = journal.read_text().splitlines() if journal and journal.exists() else []
+    return {name: Result(*result) for name, result in map(json.loads, lines)}
+
+
+def _daemon(module: str, name: str, parameters: dict[str, Any]) -> str:
     for word, daemon in (("libreswan", "libreswan"), ("openiked", "OpenIKED")):
-        if word in module or word in name:
+        if word in module or word in name or parameters.get("daemon") == word:
             return daemon
     return "strongSwan"
 
@@ -92,14 +137,21 @@ def _feature(name: str) -> str:
     return f"{numbers}: {words[section.end() :].replace('_', ' ')}"
 
 
-def page(results: dict[str, Result], seed: int, versions: str) -> str:
-    """The results as a page."""
+def page(results: dict[str, Result], names: frozenset[str], seed: int, versions: str) -> str:
+    """The results of these tests as a page."""
+    results = {name: result for name, result in results.items() if name in names}
     rows: dict[tuple[str, str], dict[tuple[str, bool], list[str]]] = defaultdict(lambda: defaultdict(list))
+    failed, left = [], len(names - set(results))
     for name, result in results.items():
         if "test_laboratory" not in name and "test_listings" not in name:  # ikeref is no part of those
             feature = f"{result.feature}{_detail(name)}"
             rows[result.daemon, feature][result.initiator or "ours", result.lossy].append(result.outcome)
-    text = HEAD.format(command=f"python -m tests.interop --seed {seed} --page docs/interop.md")
+        if result.outcome == "failed":
+            failed.append(f"`{name.rpartition('/')[2]}`")
+    said = [f"What fails is open: {', '.join(failed)}."] if failed else []
+    said += [f"{left} tests have not been run."] if left else ["Where a cell is empty there is no test."]
+    command = f"python -m tests.interop --seed {seed} --page docs/interop.md"
+    text = HEAD.format(command=command, said=" ".join(said))
     text += "| daemon | what | ikeref initiates | the daemon initiates | ikeref, lossy | the daemon, lossy |\n"
     text += "|---|---|---|---|---|---|\n"
     for (daemon, feature), cells in sorted(rows.items()):
@@ -109,14 +161,25 @@ def page(results: dict[str, Result], seed: int, versions: str) -> str:
         text += f"| {daemon} | {feature} | {' | '.join(shown)} |\n"
     count = [result.outcome for result in results.values()].count
     outcomes = {outcome: count(outcome) for outcome in ("passed", "failed", "skipped")}
-    return text + FOOT.format(seed=seed, versions=versions, **outcomes)
+    return text + FOOT.format(seed=seed, versions=versions, states=_states(results.values()), **outcomes)
+
+
+def _states(results: Iterable[Result]) -> str:
+    """Which states of the code the outcomes are of."""
+    found = Counter(result.state for result in results).most_common()
+    if not found:
+        return ""
+    if len(found) == 1:
+        return f"All ran with one state of ikeref and of these tests, {found[0][0]}."
+    parts = ", ".join(f"{count} with {name}" for name, count in found)
+    return f"The run was done in parts, between which ikeref or these tests changed: {parts}."
 
 
 _DETAIL = re.compile(r"[\[-](psk|ecdsa|rsa|ed25519|eap-\w+|(?:rekeys|deletes)_of_the_\w+_sa)[\]-]")
 _CASE = (
     *(("ike sa", "IKE SA"), ("child sa", "Child SA"), ("nat", "NAT"), ("nats", "NATs"), ("ipv6", "IPv6")),
     *(("rfc", "RFC"), ("prf", "PRF"), (" of tls", " of TLS"), ("strongswan", "strongSwan")),
-    *(("openiked", "OpenIKED"), ("peer s", "peer's")),
+    *(("openiked", "OpenIKED"), ("peer s", "peer's"), ("ocsp", "OCSP"), ("crls", "CRLs"), ("url", "URL")),
 )
 
 
@@ -150,25 +213,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.interop", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="what the network loses, and which suites are tried")
     parser.add_argument("--page", type=Path, help="where to write the table")
-    parser.add_argument("--results", type=Path, help="keep outcomes here, beside those that are there")
+    parser.add_argument("--journal", type=Path, help="keep outcomes here, and go on where it ends")
     parser.add_argument("-k", dest="selection", default="", help="only tests that match, as pytest has it")
+    parser.add_argument("--collect", action="store_true", help="run nothing, and write what the journal has")
     parser.add_argument("-p", dest="plugins", action="append", default=[], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     os.environ["IKEREF_INTEROP_ALL"] = "1"
     os.environ["IKEREF_INTEROP_SEED"] = str(asked.seed)
-    collector = Collector()
+    collector = Collector(asked.seed, kept(asked.journal), asked.journal)
     words = ["-q", str(Path(__file__).parent)]
     words += ["-k", asked.selection] if asked.selection else []
+    words += ["--collect-only", "-q"] if asked.collect else []
     words += [word for plugin in asked.plugins for word in ("-p", plugin)]
     status = pytest.main(words, plugins=[collector])
-    results = dict(collector.results)
-    if asked.results:
-        if asked.results.exists():
-            earlier = json.loads(asked.results.read_text())
-            results = {**{key: Result(*value) for key, value in earlier.items()}, **results}
-        asked.results.write_text(json.dumps(results, indent=1))
     if asked.page:
-        asked.page.write_text(page(results, asked.seed, versions()))
+        results = {**kept(asked.journal), **collector.results}
+        results = {name: result for name, result in results.items() if result.seed == asked.seed}
+        asked.page.write_text(page(results, collector.names, asked.seed, versions()))
     return int(status)
 
 

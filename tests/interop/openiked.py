@@ -53,6 +53,14 @@ _PRFS = {
     "hmac-sha2-384": "PRF_HMAC_SHA2_384",
     "hmac-sha2-512": "PRF_HMAC_SHA2_512",
 }
+RETRANSMITS = 2, 4, 8, 16, 32, 64
+"""Seconds that it waits for the answer to a request, and after each retransmission of it; then it gives up. Nothing of
+this can be configured."""
+_BEGINS_AGAIN = 60
+"""Seconds until it looks whether what it is to initiate exists."""
+PATIENCE = 2 * sum(RETRANSMITS) + _BEGINS_AGAIN
+"""Seconds for what is done in the second try at the latest."""
+
 _TELLING = "established peer|rekeyed as new|loaded SPIs"
 """What of the log says which transforms an SA has."""
 _LISTED = re.compile(
@@ -121,7 +129,9 @@ class OpenIked:
         before = {each.spi_i for each in self.sas()}
         self._configure(active=True)
         self._guest.run("ikectl reload")
-        lab.eventually("OpenIKED connects", lambda: bool({each.spi_i for each in self.sas()} - before), 90, every=0.5)
+        lab.eventually(
+            "OpenIKED connects", lambda: bool({each.spi_i for each in self.sas()} - before), PATIENCE, every=0.5
+        )
         self._configure(active=False)
         self._guest.run("ikectl reload")
 

@@ -165,6 +165,24 @@ def short_life(scene: Scene, initiator: str) -> None:
     delete_ike(scene, initiator)
 
 
+def rebound(scene: Scene, who: str, *, last: str = "") -> None:
+    """The NAT before this end forgets: it speaks from a new port, and the other end follows (Sections 2.11, 2.23).
+
+    The other end answers there, and sends there what it begins. This end has to have initiated: what comes in from
+    outside keeps the port that it came for, so there is nothing to forget. In the end `last` rekeys the IKE SA, if not
+    told otherwise the other end.
+    """
+    before = len(scene.bridge.journal)
+    scene.bridge.link.rebind(who)
+    rekey_child(scene, who, "first")  # it speaks
+    rekey_child(scene, _other(who), "first")  # and the other one finds it
+    rekey_ike(scene, last or _other(who), children=1)
+    seen = [each for each in scene.bridge.journal[before:] if each.message]
+    sent = {each.ports[0] for each in seen if each.direction == who}
+    assert {port // 10000 for port in sent} == {3}, "the NAT took a port of another range"
+    assert {each.ports[1] for each in seen if each.direction != who} == sent
+
+
 def asked_whether_alive(scene: Scene, who: str) -> None:
     """An empty INFORMATIONAL is answered by another (Sections 1.4, 2.4). This end has to be told to ask."""
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tests.interop.guest import Guest
 from tests.interop.libreswan import Libreswan
 from tests.interop.link import Link
-from tests.interop.openiked import OpenIked
+from tests.interop.openiked import RETRANSMITS, OpenIked
 from tests.interop.ours import Ikeref
 from tests.interop.pki import Pki
 from tests.interop.relay import Bridge
@@ -87,7 +87,8 @@ def guest_starter(guest: Guest, pki: Pki, stack: ExitStack) -> Callable[..., Gue
             link.ours.namespace, our_connection._replace(**ours), {**RETRANSMISSION, **settings}, certificates
         )
         stack.callback(ikeref.close)
-        return GuestStarted(Scene(bridge, ikeref, daemon, patience=60, every=0.2), ikeref, daemon)
+        patience = sum(RETRANSMITS) if loss and name == "openiked" else 60
+        return GuestStarted(Scene(bridge, ikeref, daemon, patience=patience, every=0.2), ikeref, daemon)
 
     return run
 

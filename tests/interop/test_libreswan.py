@@ -45,7 +45,11 @@ NATS = (
     whole(("ours", "theirs"), "ours", 0.0),
     whole(("ours", "theirs"), "theirs", 0.0),
     whole(("ours",), "ours", 0.2),
+    whole(("ours",), "theirs", 0.2),
+    whole(("theirs",), "ours", 0.2),
     whole(("theirs",), "theirs", 0.2),
+    whole(("ours", "theirs"), "ours", 0.2),
+    whole(("ours", "theirs"), "theirs", 0.2),
 )
 FRAGMENTS = (("theirs", 0.0), whole("ours", 0.0), whole("ours", 0.2), whole("theirs", 0.2))
 
@@ -82,6 +86,15 @@ def test_s2_23_a_short_life_through_real_nats(
     scenarios.short_life(scene, initiator)
     scenarios.same_keys(ikeref, libreswan)
     assert all(half.encapsulated for half in libreswan.keys.values())
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("initiator", [whole("ours"), whole("theirs")])
+def test_s2_23_a_nat_that_forgets_is_followed(initiator: str, start_guest: GuestStart) -> None:
+    scene, ikeref, libreswan = start(start_guest, nat=(initiator,))
+    scenarios.establish(scene, initiator)
+    scenarios.rebound(scene, initiator)
+    scenarios.same_keys(ikeref, libreswan)
 
 
 @pytest.mark.root

@@ -39,6 +39,7 @@ NATS = (
     whole(("ours", "theirs"), "theirs", 0.0),
     whole(("ours",), "ours", 0.2),
     whole(("theirs",), "theirs", 0.2),
+    whole(("ours", "theirs"), "ours", 0.2),
 )
 FRAGMENTS = (("ours", 0.0), whole("theirs", 0.0), whole("ours", 0.2), whole("theirs", 0.2))
 
@@ -109,6 +110,15 @@ def test_s2_23_a_short_life_through_real_nats(
     a_short_life(scene, initiator)
     scenarios.same_keys(ikeref, openiked)
     assert all(half.encapsulated for half in openiked.keys.values())
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("initiator", [whole("ours"), whole("theirs")])
+def test_s2_23_a_nat_that_forgets_is_followed(initiator: str, start_guest: GuestStart) -> None:
+    scene, ikeref, openiked = start(start_guest, nat=(initiator,))
+    scenarios.establish(scene, initiator)
+    scenarios.rebound(scene, initiator, last="ours")
+    scenarios.same_keys(ikeref, openiked)
 
 
 @pytest.mark.root

@@ -28,21 +28,9 @@ def test_s2_23_a_life_through_real_nats(loss: float, nat: tuple[str, ...], initi
 @pytest.mark.root
 @pytest.mark.parametrize("who", ["ours", "theirs"])
 def test_s2_23_a_nat_that_forgets_is_followed(who: str, start: Start) -> None:
-    """The end behind the NAT speaks from a new port; the other end answers there, and sends what it begins there.
-
-    That end has initiated: what comes in from outside keeps the port that it came for, so there is nothing to forget.
-    """
     scene = start(nat=(who,)).scene
     scenarios.establish(scene, who)
-    before = len(scene.bridge.journal)
-    scene.bridge.link.rebind(who)
-    scenarios.rekey_child(scene, who, "first")  # it speaks
-    scenarios.rekey_child(scene, "theirs" if who == "ours" else "ours", "first")  # and the other one finds it
-    scenarios.rekey_ike(scene, "theirs" if who == "ours" else "ours", children=1)
-    sent = [each.ports[0] for each in scene.bridge.journal[before:] if each.direction == who and each.message]
-    assert {port // 10000 for port in sent} == {3}, "the NAT took a port of another range"
-    other = [each.ports[1] for each in scene.bridge.journal[before:] if each.direction != who and each.message]
-    assert set(other) == set(sent)
+    scenarios.rebound(scene, who)
 
 
 @pytest.mark.root
