@@ -13,7 +13,7 @@ from tests.interop import journal
 from tests.interop.lab import eventually
 from tests.interop.listing import Listing
 from tests.interop.ours import Ikeref
-from tests.interop.scenarios import BOTH
+from tests.interop.scenarios import BOTH, other_end
 from tests.interop.scene import Scene
 
 
@@ -38,10 +38,10 @@ class Crossing(NamedTuple):
         return next(each for each in ours.payloads if isinstance(each, wire.SA)).proposals[0].spi.hex()
 
 
-def cross(scene: Scene, ikeref: Ikeref, exchange_type: int, act: Callable[[str], None]) -> Crossing:
-    """Let both ends act at once; returns both exchanges."""
+def cross(scene: Scene, ikeref: Ikeref, exchange_type: int, act: Callable[[str], None], first: str = "") -> Crossing:
+    """Let both ends act at once; returns both exchanges. `first` is as `begin` has it."""
     seen = len(ikeref.events)
-    begin(scene, exchange_type, act)
+    begin(scene, exchange_type, act, first)
 
     def both() -> Crossing | None:
         return _crossing(ikeref.events[seen:], exchange_type)
@@ -49,8 +49,11 @@ def cross(scene: Scene, ikeref: Ikeref, exchange_type: int, act: Callable[[str],
     return eventually("both are answered", both, scene.patience)
 
 
-def begin(scene: Scene, exchange_type: int, act: Callable[[str], None]) -> None:
-    """Let both ends act, and let nothing pass until the request of each is there."""
+def begin(scene: Scene, exchange_type: int, act: Callable[[str], None], first: str = "") -> None:
+    """Let both ends act, and let nothing pass until the request of each is there.
+
+    With `first` nothing but what this end sends passes until the other end has answered its request.
+    """
     since = len(scene.bridge.journal)
     scene.bridge.hold(*BOTH)
     acting = [threading.Thread(target=act, args=(who,)) for who in BOTH]
@@ -62,6 +65,14 @@ def begin(scene: Scene, exchange_type: int, act: Callable[[str], None]) -> None:
             lambda: all(journal.requests(scene.bridge.journal[since:], who, exchange_type) for who in BOTH),
             scene.patience,
         )
+        if first:
+            other = other_end(first)
+            scene.bridge.release(other)
+            eventually(
+                f"{other} answer",
+                lambda: journal.responses(scene.bridge.journal[since:], other, exchange_type),
+                scene.patience,
+            )
     finally:
         scene.bridge.release()
         for each in acting:
@@ -83,10 +94,10 @@ def rekeys_of_the_child_sa(scene: Scene, ikeref: Ikeref) -> None:
     assert after.spi_i == before.spi_i
 
 
-def rekeys_of_the_ike_sa(scene: Scene, ikeref: Ikeref) -> None:
+def rekeys_of_the_ike_sa(scene: Scene, ikeref: Ikeref, first: str = "") -> None:
     """The same for IKE SAs; the one that stays inherits the Child SAs (Section 2.8.2)."""
     (before,) = scene.ours.sas()
-    crossing = cross(scene, ikeref, ExchangeType.CREATE_CHILD_SA, lambda who: scene.side(who).rekey_ike())
+    crossing = cross(scene, ikeref, ExchangeType.CREATE_CHILD_SA, lambda who: scene.side(who).rekey_ike(), first)
     assert _successful(crossing)
     winner = "theirs" if crossing.loser() == "ours" else "ours"
     spi = crossing.our_spi(winner)

@@ -178,9 +178,11 @@ def _child_group(log: str, spi_out: str) -> str:
 
 _OCTETS = "(?:[0-9a-f]{2} +){7}[0-9a-f]{2}"
 _STEPS = re.compile(
-    rf'" #(?P<state>\d+): |initiator SPI: (?P<spi_i>{_OCTETS})|responder SPI: (?P<spi_r>{_OCTETS})'
-    rf"|our spi: (?P<own>{_OCTETS})"
-    r"|:IKE=\S+ SPI=(?P<theirs>[0-9a-f]{16})"
+    rf"initiator SPI: (?P<spi_i>{_OCTETS})|responder SPI: (?P<spi_r>{_OCTETS})|our spi: (?P<latest>{_OCTETS})"
+    r'|" #(?P<asked>\d+): proposal .*:IKE=\S+ SPI=(?P<asking>[0-9a-f]{16}) chosen'
+    r"|accepted IKE proposal .*:IKE=\S+ SPI=(?P<answer>[0-9a-f]{16})"
+    r'|" #(?P<asks>\d+): sent CREATE_CHILD_SA request to rekey IKE SA'
+    r"|#(?P<answered>\d+)\.st_v2_transition REKEY_IKE_I1 "
     r"|parent state #(?P<established>\d+): (?P<before>\w+)\([^)]*\) => ESTABLISHED_IKE_SA"
 )
 
@@ -189,21 +191,26 @@ def _ike_spis(log: str) -> dict[str, tuple[str, str, bool]]:
     """SPIs of each IKE SA and whether the daemon is its initiator, by its number.
 
     It tells them in its debugging alone: those of a first IKE SA in the headers of its messages, those of its
-    successors in the proposals.
+    successors in the proposals. Two successors may be under way at once.
     """
     found: dict[str, tuple[str, str, bool]] = {}
-    spi_i = spi_r = theirs = state = latest = ""
+    spi_i = spi_r = latest = answered = ""
     own: dict[str, str] = {}
+    theirs: dict[str, str] = {}
     for step in filter(None, map(_STEPS.search, log.splitlines())):
-        state = step["state"] or state
-        spi_i, spi_r, theirs = _plain(step["spi_i"]) or spi_i, _plain(step["spi_r"]) or spi_r, step["theirs"] or theirs
-        if step["own"]:
-            own[state] = latest = _plain(step["own"])
-        if number := step["established"]:
+        spi_i, spi_r = _plain(step["spi_i"]) or spi_i, _plain(step["spi_r"]) or spi_r
+        latest, answered = _plain(step["latest"]) or latest, step["answered"] or answered
+        if step["asks"]:
+            own[step["asks"]] = latest
+        elif step["asked"]:
+            theirs[step["asked"]] = step["asking"]
+        elif step["answer"] and answered:
+            theirs.setdefault(answered, step["answer"])
+        elif number := step["established"]:
             initiator = bool(re.search(r"_I\d?$", step["before"]))
             if "REKEY" in step["before"]:
-                mine = own.get(number, latest)
-                found[number] = (mine, theirs, True) if initiator else (theirs, mine, False)
+                mine, other = own.get(number, latest), theirs.get(number, "")
+                found[number] = (mine, other, True) if initiator else (other, mine, False)
             else:
                 found[number] = (spi_i, spi_r, initiator)
     return found

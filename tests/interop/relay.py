@@ -35,7 +35,7 @@ class Bridge:
         self.lose_next: tuple[str, int] | None = None
         """Direction and exchange type of a message that is lost, once."""
         self._holding: frozenset[str] = frozenset()
-        self._held: list[tuple[socket.socket, bytes]] = []
+        self._held: list[tuple[str, socket.socket, bytes]] = []
         self._lock = threading.Lock()
         self._plans = {"ours": random.Random(f"{seed} ours"), "theirs": random.Random(f"{seed} theirs")}
         self._left, self._right = in_namespace(link.middle, lambda: (_open("left"), _open("right")))
@@ -54,13 +54,14 @@ class Bridge:
         with self._lock:
             self._holding = frozenset(directions)
 
-    def release(self) -> None:
-        """Let pass, in their order, what was held back, and all that comes."""
+    def release(self, but: str = "") -> None:
+        """Let pass, in their order, what was held back, and all that comes; not what goes in the direction `but`."""
         with self._lock:
-            self._holding = frozenset()
-            for onward, frame in self._held:
-                onward.send(frame)
-            self._held.clear()
+            self._holding = frozenset((but,) if but else ())
+            for direction, onward, frame in self._held:
+                if direction != but:
+                    onward.send(frame)
+            self._held = [each for each in self._held if each[0] == but]
 
     def lost(self, direction: str) -> int:
         """How many datagrams of this direction were lost so far."""
@@ -94,7 +95,7 @@ class Bridge:
                 return
             with self._lock:
                 if direction in self._holding:
-                    self._held.append((onward, frame))
+                    self._held.append((direction, onward, frame))
                     return
         with suppress(OSError):  # An interface that is down loses what comes.
             onward.send(frame)

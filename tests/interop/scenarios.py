@@ -106,7 +106,7 @@ def cookie_demanded(scene: Scene, initiator: str) -> IkeListing:
 
     seen = scene.bridge.journal[since:]
     first, second, *_ = journal.requests(seen, initiator, journal.IKE_SA_INIT)
-    answers = journal.responses(seen, _other(initiator), journal.IKE_SA_INIT)
+    answers = journal.responses(seen, other_end(initiator), journal.IKE_SA_INIT)
     demands = [each for each in answers if journal.notifications(each) == [journal.COOKIE]]
     assert demands
     assert answers[0] == demands[0]
@@ -129,7 +129,7 @@ def group_corrected(scene: Scene, initiator: str, wrong: int, right: int) -> Non
     assert journal.groups([first, second]) == [wrong, right]
     if initiator == "ours":  # strongSwan puts the group that it was told first, and so changes its SAi1
         assert journal.without_ke(first) == journal.without_ke(second)
-    refusal, acceptance = journal.responses(seen, _other(initiator), journal.IKE_SA_INIT)
+    refusal, acceptance = journal.responses(seen, other_end(initiator), journal.IKE_SA_INIT)
     assert journal.notifications(refusal) == [journal.INVALID_KE_PAYLOAD]
     assert journal.groups([acceptance]) == [right]
 
@@ -175,8 +175,8 @@ def rebound(scene: Scene, who: str, *, last: str = "") -> None:
     before = len(scene.bridge.journal)
     scene.bridge.link.rebind(who)
     rekey_child(scene, who, "first")  # it speaks
-    rekey_child(scene, _other(who), "first")  # and the other one finds it
-    rekey_ike(scene, last or _other(who), children=1)
+    rekey_child(scene, other_end(who), "first")  # and the other one finds it
+    rekey_ike(scene, last or other_end(who), children=1)
     seen = [each for each in scene.bridge.journal[before:] if each.message]
     sent = {each.ports[0] for each in seen if each.direction == who}
     assert {port // 10000 for port in sent} == {3}, "the NAT took a port of another range"
@@ -189,7 +189,7 @@ def asked_whether_alive(scene: Scene, who: str) -> None:
     def answered(_: Listing) -> bool:
         seen = scene.bridge.journal
         asked = {journal.message_id(each) for each in journal.requests(seen, who, journal.INFORMATIONAL)}
-        answers = journal.responses(seen, _other(who), journal.INFORMATIONAL)
+        answers = journal.responses(seen, other_end(who), journal.INFORMATIONAL)
         return bool(asked & {journal.message_id(each) for each in answers})
 
     scene.becomes(f"{who} ask, and are answered", answered)
@@ -227,7 +227,7 @@ def _leave_half_open(scene: Scene, initiator: str) -> None:
     in_namespace(near.namespace, lambda: _send(near, far, spi_i + request[8:]))
 
     def answered(_: Listing) -> bool:
-        answers = journal.responses(scene.bridge.journal, _other(initiator), journal.IKE_SA_INIT)
+        answers = journal.responses(scene.bridge.journal, other_end(initiator), journal.IKE_SA_INIT)
         return any(each.startswith(spi_i) for each in answers)
 
     scene.becomes("an IKE SA is half-open", answered)
@@ -240,7 +240,7 @@ def _send(near: End, far: End, datagram: bytes) -> None:
         sender.sendto(datagram, (far.address, 500))
 
 
-def _other(who: str) -> str:
+def other_end(who: str) -> str:
     return "theirs" if who == "ours" else "ours"
 
 

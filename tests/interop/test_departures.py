@@ -93,3 +93,36 @@ def test_s2_8_1_libreswan_after_rekeys_of_the_child_sa_that_cross(start_guest: G
     if crossing.loser() == "ours":
         assert [child.local_ts | child.remote_ts for child in ike.children] == [frozenset()]
     ikeref.crash()
+
+
+def test_s2_8_2_libreswan_forgets_a_rekey_whose_answer_comes_amid_ours(start_guest: GuestStart) -> None:
+    """Our request for a new IKE SA, and at once our answer to its own: it never takes up what it has asked for.
+
+    It asks again until the old IKE SA ends. That it made the SA with the lowest nonce, which it should close then, or
+    the other one, which should have the Child SAs: it knows neither.
+    """
+    scene, ikeref, libreswan = start_guest("libreswan")
+    scenarios.establish(scene, "ours")
+    collisions.cross(
+        scene, ikeref, ExchangeType.CREATE_CHILD_SA, lambda who: scene.side(who).rekey_ike(), first="theirs"
+    )
+    time.sleep(8)
+    assert "state already has outstanding crypto" in libreswan.log()
+    made = {ike.spi_i for ike in scene.ours.sas() if not ike.initiator}
+    assert len(made) == 1
+    assert not made & {ike.spi_i for ike in scene.theirs.sas()}
+    ikeref.crash()
+
+
+def test_s2_11_libreswan_answers_where_a_nat_no_longer_listens(start_guest: GuestStart) -> None:
+    """Our NAT takes a new port. The answers go to the old one, and so does all that libreswan begins."""
+    scene, ikeref, libreswan = start_guest("libreswan", nat=("ours",))
+    scenarios.establish(scene, "ours")
+    since = len(scene.bridge.journal)
+    scene.bridge.link.rebind("ours")
+    ikeref.liveness()
+    scene.becomes("our end gives it up", lambda sas: not sas)
+    seen = [each for each in scene.bridge.journal[since:] if each.message]
+    assert {each.ports[0] // 10000 for each in seen if each.direction == "ours"} == {3}
+    assert {each.ports[1] // 10000 for each in seen if each.direction == "theirs"} == {2}
+    assert "ignoring peer endpoint change" in libreswan.log()
