@@ -70,7 +70,7 @@ def begin(scene: Scene, exchange_type: int, act: Callable[[str], None], first: s
             scene.bridge.release(other)
             eventually(
                 f"{other} answer",
-                lambda: journal.responses(scene.bridge.journal[since:], other, exchange_type),
+                lambda: bool(journal.responses(scene.bridge.journal[since:], other, exchange_type)),
                 scene.patience,
             )
     finally:

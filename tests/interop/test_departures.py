@@ -13,7 +13,7 @@ from ikeref import sa, wire
 from ikeref.registry import ExchangeType, NotifyType
 from tests.interop import collisions, journal, scenarios
 from tests.interop.lab import LabError
-from tests.interop.started import GuestStart
+from tests.interop.started import RETRANSMISSION, GuestStart
 from tests.interop.test_openiked import SUITE
 
 pytestmark = [pytest.mark.root, pytest.mark.whole]
@@ -126,3 +126,23 @@ def test_s2_11_libreswan_answers_where_a_nat_no_longer_listens(start_guest: Gues
     assert {each.ports[0] // 10000 for each in seen if each.direction == "ours"} == {3}
     assert {each.ports[1] // 10000 for each in seen if each.direction == "theirs"} == {2}
     assert "ignoring peer endpoint change" in libreswan.log()
+
+
+def test_s2_1_openiked_never_answers_what_came_before_its_ike_sa(start_guest: GuestStart) -> None:
+    """Our answer to its IKE_AUTH is lost, and our next request is there before it asks again.
+
+    It takes that for the first request, does nothing with it, and finds no answer to repeat when it comes again, also
+    when the IKE SA is established. So our end has to give it up.
+    """
+    settings = {"liveness_seconds": 1}
+    scene, _, _ = start_guest("openiked", ours=SUITE, theirs=SUITE, settings=settings)
+    scene.bridge.lose_next = "ours", ExchangeType.IKE_AUTH
+    scene.theirs.connect()
+    scene.becomes("our end gives it up", lambda sas: not sas)
+    assert len(scene.theirs.sas()) == 1
+    sent = [each for each in scene.bridge.journal if each.direction == "ours" and each.message]
+    assert (
+        sum(each.message[18] == ExchangeType.INFORMATIONAL for each in sent) == 1 + RETRANSMISSION["retransmit_tries"]
+    )
+    assert len(journal.requests(scene.bridge.journal, "ours", journal.INFORMATIONAL)) == 1
+    assert not journal.responses(scene.bridge.journal, "theirs", journal.INFORMATIONAL)
