@@ -13,7 +13,7 @@ from ikeref import sa, wire
 from ikeref.registry import ExchangeType, NotifyType
 from tests.interop import collisions, journal, scenarios
 from tests.interop.lab import LabError
-from tests.interop.started import RETRANSMISSION, GuestStart
+from tests.interop.started import TRIES, GuestStart
 from tests.interop.test_openiked import SUITE
 
 pytestmark = [pytest.mark.root, pytest.mark.whole]
