@@ -94,10 +94,10 @@ def rekeys_of_the_child_sa(scene: Scene, ikeref: Ikeref) -> None:
     assert after.spi_i == before.spi_i
 
 
-def rekeys_of_the_ike_sa(scene: Scene, ikeref: Ikeref, first: str = "") -> None:
+def rekeys_of_the_ike_sa(scene: Scene, ikeref: Ikeref) -> None:
     """The same for IKE SAs; the one that stays inherits the Child SAs (Section 2.8.2)."""
     (before,) = scene.ours.sas()
-    crossing = cross(scene, ikeref, ExchangeType.CREATE_CHILD_SA, lambda who: scene.side(who).rekey_ike(), first)
+    crossing = cross(scene, ikeref, ExchangeType.CREATE_CHILD_SA, lambda who: scene.side(who).rekey_ike())
     assert _successful(crossing)
     winner = "theirs" if crossing.loser() == "ours" else "ours"
     spi = crossing.our_spi(winner)
