@@ -110,10 +110,11 @@ def rekeys_of_the_ike_sa(scene: Scene, ikeref: Ikeref) -> None:
     assert after.children == before.children
 
 
-def deletes_of_the_child_sa(scene: Scene, ikeref: Ikeref) -> None:
+def deletes_of_the_child_sa(scene: Scene, ikeref: Ikeref, child: str = "first") -> None:
     """Neither response names the SA again (Section 1.4.1)."""
-    crossing = cross(scene, ikeref, ExchangeType.INFORMATIONAL, lambda who: scene.side(who).delete_child("first"))
-    scene.agree("after crossing Deletes of the Child SA", ike_sas=1, children=0)
+    (before,) = scene.ours.sas()
+    crossing = cross(scene, ikeref, ExchangeType.INFORMATIONAL, lambda who: scene.side(who).delete_child(child))
+    scene.agree("after crossing Deletes of the Child SA", ike_sas=1, children=len(before.children) - 1)
     assert not _deletes(crossing.theirs[1]), "our response"
     assert not _deletes(crossing.ours[1]), "their response"
 
