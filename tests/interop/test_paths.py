@@ -26,11 +26,11 @@ def test_s2_23_a_life_through_real_nats(loss: float, nat: tuple[str, ...], initi
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("who", ["ours", "theirs"])
-def test_s2_23_a_nat_that_forgets_is_followed(who: str, start: Start) -> None:
-    scene = start(nat=(who,)).scene
-    scenarios.establish(scene, who)
-    scenarios.rebound(scene, who)
+@ROLES
+def test_s2_23_a_nat_that_forgets_is_followed(initiator: str, start: Start) -> None:
+    scene = start(nat=(initiator,)).scene
+    scenarios.establish(scene, initiator)
+    scenarios.rebound(scene, initiator)
 
 
 @pytest.mark.root
