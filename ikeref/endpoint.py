@@ -19,7 +19,7 @@ from ikeref.policy.credentials import EapServer
 from ikeref.policy.identities import Identity
 from ikeref.policy.pools import Leases
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, PayloadType, name
-from ikeref.sa import nat
+from ikeref.sa import hints, nat
 from ikeref.sa.outputs import Audit, InitialContact, Output, Transmit
 from ikeref.sa.timers import NEVER
 from ikeref.sa.values import Path, Phase, Session
@@ -86,7 +86,13 @@ class Endpoint:
         self._due: dict[int, float] = {}
         self._secrets: tuple[bytes, bytes] = (random(32), random(32))
         self._secret_made: float | None = None
-        self._answers = _Bucket(self.settings.unprotected_answers_per_second)
+        self._answers = hints.Bucket(self.settings.unprotected_answers_per_second)
+        self._hints = hints.Bucket(self.settings.unprotected_answers_per_second)
+        self._hosts: dict[int, str] = {}
+        self._at: dict[str, dict[int, None]] = {}
+        """The sessions with a peer at that address, the first one first."""
+        self._told: dict[int, float] = {}
+        """When the peer of a session was last told of an unknown SPI."""
 
     # Commands
 
@@ -185,7 +191,8 @@ class Endpoint:
                 datagram = content.datagram
             return self._receive(datagram, path, now)
         except Dropped as dropped:
-            return (Audit(f"dropped: {dropped}"),)
+            told = Audit(f"dropped: {dropped}")
+            return (told, *self.hint(path, now)) if hints.is_hint(datagram) else (told,)
         except OSError as error:  # no randomness: as if the datagram had been lost
             self._fresh.clear()
             return (Audit(f"dropped: {error}"),)
@@ -306,23 +313,51 @@ class Endpoint:
     def unknown_spi(self, spi: bytes, path: Path, now: float) -> tuple[Output, ...]:
         """An ESP or AH packet came by `path`, and no Child SA has its SPI: tell who sent it, at a limited rate.
 
-        Over an IKE SA with that address (7296-1.5-02, 7296-2.21.4-12), else in one unprotected message, whose own SPIs
-        mean nothing, and which is a hint at most (7296-1.5-04, 7296-1.5-07, 7296-1.5-08).
+        Over an IKE SA with that address, once in `hint_seconds` (7296-1.5-02, 7296-2.21.4-12), else in one unprotected
+        message, whose own SPIs mean nothing, and which is a hint at most (7296-1.5-04, 7296-1.5-07, 7296-1.5-08).
         """
-        if not self._answers.take(now):
-            return (Audit("too many unprotected answers; a packet of an unknown SPI"),)
-        for number, session in self.sessions.items():
-            ike = session.current
-            if ike is not None and ike.phase is Phase.ESTABLISHED and ike.path.remote[0] == path.remote[0]:
+        for number in tuple(self._at.get(path.remote[0], ())):
+            session = self.sessions[number]
+            if hints.concerns(session, path):
+                told = self._told.get(number)
+                if hints.is_busy(session) or (told is not None and now < told + self.settings.hint_seconds):
+                    return ()
+                self._told[number] = now
                 try:
                     return self.command(number, sa.TellInvalidSpi(spi), now)
-                except LocalProtocolError as error:
+                except (LocalProtocolError, OSError) as error:
                     return (Audit(f"a packet of an unknown SPI: {error}"),)
+        if not self._answers.take(now):
+            return (Audit("too many unprotected answers; a packet of an unknown SPI"),)
         random = self.environment.random
         hint = N(NotifyType.INVALID_SPI, spi)
         message = Message(random(8), random(8), ExchangeType.INFORMATIONAL, FLAG_INITIATOR, 0, (hint,))
         octets = wire.encode(message)
         return (Transmit(wrap(octets) if path.encapsulated else octets, path, message),)
+
+    def hint(self, path: Path, now: float) -> tuple[Output, ...]:
+        """Something that anyone can send, an unprotected notification or ICMP, says that all is not well at the other
+        end of `path`. No SA changes; the peers there that were silent for `hint_seconds` are asked whether they live
+        (7296-2.4-10, 7296-2.21.4-09), at a limited rate (7296-2.4-13, 7296-2.21.4-10)."""
+        seconds = self.settings.hint_seconds
+        if not seconds or not self._hints.take(now):
+            return ()
+        found: list[Output] = []
+        for number in tuple(self._at.get(path.remote[0], ())):
+            session = self.sessions[number]
+            if (
+                not hints.concerns(session, path)
+                or hints.is_busy(session)
+                or not hints.is_silent(session, now, seconds)
+            ):
+                continue
+            if found and not self._hints.take(now):
+                break
+            try:
+                found += self.command(number, sa.CheckLiveness(), now)
+            except (LocalProtocolError, OSError) as error:
+                found.append(Audit(f"a peer that may be gone is not asked: {error}"))
+        return tuple(found)
 
     # Bookkeeping
 
@@ -338,7 +373,9 @@ class Endpoint:
         self._index(number, after.spis if after is not None else ())
         if (after is not None and after.internal is not None) or number in self.leases.held:
             self._hold(number, after)
+        hints.move(number, after, self._hosts, self._at)
         if after is None:
+            self._told.pop(number, None)
             self._by_request.pop(self._request_of.pop(number, b""), None)
             self.sessions.pop(number, None)
             self._due.pop(number, None)
@@ -449,23 +486,3 @@ def _fingerprint(datagram: bytes, path: Path) -> bytes:
     """Tells retransmissions of one IKE_SA_INIT from others: the whole datagram counts, and its source (7296-2.1-14)."""
     host, port = path.remote
     return hashlib.blake2b(f"{host} {port} ".encode() + datagram, digest_size=16).digest()
-
-
-class _Bucket:
-    """At most so many takings a second, as many at once."""
-
-    __slots__ = ("_left", "_rate", "_then")
-
-    def __init__(self, rate: float) -> None:
-        self._rate = self._left = rate
-        self._then: float | None = None
-
-    def take(self, now: float) -> bool:
-        """Whether one more is allowed at time `now`."""
-        if self._then is not None:
-            self._left = min(self._rate, self._left + max(0.0, now - self._then) * self._rate)
-        self._then = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

@@ -118,6 +118,10 @@ class Carrier:
         """Where the peer of the Child SA with this SPI of ours is sent to; None where nothing is sent."""
         return next((each.path for each in self._outbound.values() if each.child.spi_in == spi_in), None)
 
+    def receives(self, spi_in: bytes) -> bool:
+        """Whether a Child SA has this SPI for what comes in."""
+        return spi_in in self._inbound
+
     def remove(self, remove: Remove) -> None:
         """Close a direction and forget its keys."""
         if remove.inbound:

@@ -44,6 +44,10 @@ class Engine(Protocol):
 
     def heard(self, spi_in: bytes, path: Path, now: float) -> tuple[Output, ...]: ...
 
+    def hint(self, path: Path, now: float) -> tuple[Output, ...]: ...
+
+    def unknown_spi(self, spi: bytes, path: Path, now: float) -> tuple[Output, ...]: ...
+
     def next_deadline(self) -> float | None: ...
 
     def fetched(self, answer: Fetched, now: float) -> tuple[Output, ...]: ...
@@ -121,7 +125,10 @@ class Node:
         def arrival(octets: bytes, source: Address, ecn: int) -> None:
             self.arrived(octets, Path(port.name, source, bind.encapsulated), ecn)
 
-        port = udp_port(bind.host, bind.port, arrival)
+        def report(remote: Address) -> None:
+            self.unreachable(Path(port.name, remote, bind.encapsulated))
+
+        port = udp_port(bind.host, bind.port, arrival, report)
         self._sockets[port.name] = port
         return port.name
 
@@ -231,6 +238,16 @@ class Node:
     def heard(self, spi_in: bytes, path: Path) -> None:
         """A data plane tells that an authentic ESP packet, newer than all before, came on another path."""
         self._perform(self.endpoint.heard(spi_in, path, self._clock()))
+
+    def unreachable(self, path: Path) -> None:
+        """ICMP says that a datagram did not arrive: a hint, and no more (7296-2.4-08, 7296-2.21.4-09)."""
+        if not self._closed:
+            self._perform(self.endpoint.hint(path, self._clock()))
+
+    def unknown_spi(self, spi: bytes, path: Path) -> None:
+        """A data plane tells that an ESP packet came whose SPI nobody has (Section 1.5)."""
+        if not self._closed:
+            self._perform(self.endpoint.unknown_spi(spi, path, self._clock()))
 
     def send_esp(self, packet: bytes, path: Path, ecn: int) -> None:
         """Send an ESP packet in UDP from a socket that is open (Section 2.23)."""

@@ -15,6 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, summarize_address_ra
 from typing import Final, NamedTuple, Protocol
 
 from ikeref.esp import Carrier, Delivered, Inner, Sealed
+from ikeref.esp.packet import HEADER_SIZE
 from ikeref.net.dataplane import NotInstalled
 from ikeref.net.sockets import Port, esp_port
 from ikeref.policy.connections import ChildConfig
@@ -26,6 +27,8 @@ _log = logging.getLogger("ikeref.net")
 
 MTU: Final = 1360
 """Octets of an IP packet that, protected, still fits into 1500 with any cipher, in UDP and IPv6."""
+IKE_PORT: Final = 500
+"""Where whoever sends ESP without UDP hears IKE (Section 2)."""
 _AT_ONCE: Final = 64
 
 Network = IPv4Network | IPv6Network
@@ -50,6 +53,8 @@ class Ask(NamedTuple):
     """Create a Child SA for this packet, which none is for; asked with each such packet."""
     follow: Callable[[bytes, Path], None]
     """The peer of the Child SA with this SPI of ours is there now: a NAT has moved it, or it has just answered."""
+    unknown: Callable[[bytes, Path], None]
+    """Tell who sent it on this path that nobody has this SPI; asked with each such packet."""
 
 
 class Device(Protocol):
@@ -85,12 +90,20 @@ class Tunnel:
         _ip("link", "set", self.name, "addrgenmode", "none")
         _ip("link", "set", self.name, "mtu", str(MTU), "up")
 
-    def start(self, sender: Sender, hosts: Iterable[str], ask: Ask) -> None:
-        """Begin to carry packets. `hosts` are our addresses, for ESP without UDP. Raises TunnelError."""
+    def start(self, sender: Sender, hosts: Iterable[Address], ask: Ask) -> None:
+        """Begin to carry packets. `hosts` are our addresses, for ESP without UDP, with the port of IKE there. Raises
+        TunnelError."""
         self._sender, self._ask = sender, ask
-        for host in hosts:
+        for local in hosts:
+            host = local[0]
+            if host in self._raw:
+                continue
+
+            def arrival(packet: bytes, source: Address, ecn: int, local: Address = local) -> None:
+                self.arrived(packet, Path(local, (source[0], IKE_PORT)), ecn)
+
             try:
-                self._raw[host] = esp_port(host, self._arrived)
+                self._raw[host] = esp_port(host, arrival)
             except OSError as error:
                 raise TunnelError(f"no socket for ESP at {host} ({error.strerror}): it needs root") from None
         asyncio.get_running_loop().add_reader(self._device, self._readable)
@@ -132,18 +145,20 @@ class Tunnel:
         """Send on another path from now on."""
         self.carrier.moved(moved)
 
-    def arrived(self, packet: bytes, path: Path | None, ecn: int) -> None:
-        """An ESP packet came, in UDP if there is a `path`: what is in it goes to the machine."""
+    def arrived(self, packet: bytes, path: Path, ecn: int) -> None:
+        """An ESP packet came, in UDP or by itself: what is in it goes to the machine."""
         result = self.carrier.receive(packet, ecn)
         if isinstance(result, Delivered):
-            if result.newest and path is not None and self._ask is not None and path != self.carrier.path(result.spi):
+            if path.encapsulated and result.newest and self._ask and path != self.carrier.path(result.spi):
                 self._ask.follow(result.spi, path)
             try:
                 self._device.write(result.packet)
             except OSError as error:
                 _log.info("the machine takes no packet: %s", error)
-        else:
-            _log.info("an ESP packet is dropped: %s", result.reason)
+            return
+        _log.info("an ESP packet is dropped: %s", result.reason)
+        if self._ask and len(packet) >= HEADER_SIZE and not self.carrier.receives(packet[:4]):
+            self._ask.unknown(packet[:4], path)  # 7296-1.5-02
 
     # An observer
 
@@ -183,9 +198,6 @@ class Tunnel:
                 port.send(result.packet, (result.path.remote[0], 0), result.ecn)
         if result.worn and self._ask is not None:
             self._ask.rekey(result.worn)
-
-    def _arrived(self, packet: bytes, _: Address, ecn: int) -> None:
-        self.arrived(packet, None, ecn)
 
     # Routes
 

@@ -124,6 +124,9 @@ class Settings:
     (Section 2.16)."""
     liveness_seconds: float = 0.0
     """Silence of the peer after which an empty INFORMATIONAL asks whether it lives (Section 2.4); 0: never."""
+    hint_seconds: float = 30.0
+    """Silence of the peer from which on a hint that nobody protects, such as ICMP, has it asked whether it lives, and
+    between reports of unknown SPIs to it (Sections 2.4, 2.21.4); 0: hints start nothing."""
     keepalive_seconds: float = 20.0
     """Silence towards a peer beyond our NAT after which a one-octet keepalive is sent (Section 2.23); 0: never."""
     rekey_ike_seconds: float = 0.0

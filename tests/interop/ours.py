@@ -89,6 +89,7 @@ class Ikeref:
                 rekey=lambda spi: self._say(f"worn {spi.hex()}"),
                 create=lambda packet: self._say(f"for nobody: {packet}"),
                 follow=self._node.heard,
+                unknown=self._node.unknown_spi,
             )
             tunnel.start(self._node, (), nothing)
             self._node.data_plane = _Both(self.data_plane, tunnel)

@@ -92,8 +92,8 @@ class Program:
 
     def _carry(self, tunnel: Tunnel, connections: tuple[Connection, ...]) -> None:
         self._node.observe(tunnel)
-        ask = Ask(self._rekey, self._create, self._node.heard)
-        tunnel.start(self._node, {each.local_address or "" for each in connections}, ask)
+        ask = Ask(self._rekey, self._create, self._node.heard, self._node.unknown_spi)
+        tunnel.start(self._node, [(each.local_address or "", each.local_port) for each in connections], ask)
         self._teller.say(f"packets that are routed to {tunnel.name} go through Child SAs")
         for connection in connections:
             for child in connection.children:

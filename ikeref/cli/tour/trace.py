@@ -178,6 +178,14 @@ class Recorder:
         """As the endpoint does."""
         return self.endpoint.heard(spi_in, path, now)
 
+    def hint(self, path: Path, now: float) -> tuple[Output, ...]:
+        """As the endpoint does."""
+        return self.endpoint.hint(path, now)
+
+    def unknown_spi(self, spi: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        """As the endpoint does."""
+        return self.endpoint.unknown_spi(spi, path, now)
+
     def not_installed(self, spi_in: bytes, reason: str, now: float) -> tuple[Output, ...]:
         """As the endpoint does."""
         return self.endpoint.not_installed(spi_in, reason, now)

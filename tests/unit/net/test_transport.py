@@ -26,6 +26,7 @@ class Echo:  # its methods have the names and arguments of `Engine`, which they 
         self.received: list[tuple[bytes, Path]] = []
         self.deadline: float | None = None
         self.ticks: list[float] = []
+        self.hints: list[Path] = []
 
     def initiate(self, _connection: Connection, path: Path, _now: float) -> tuple[int, tuple[Output, ...]]:
         return 7, (Transmit(b"hello", path, None),)
@@ -47,6 +48,13 @@ class Echo:  # its methods have the names and arguments of `Engine`, which they 
 
     def heard(self, _spi_in: bytes, _path: Path, _now: float) -> tuple[Output, ...]:
         return ()
+
+    def hint(self, path: Path, _now: float) -> tuple[Output, ...]:
+        self.hints.append(path)
+        return ()
+
+    def unknown_spi(self, spi: bytes, _path: Path, _now: float) -> tuple[Output, ...]:
+        return (Audit(spi.hex()),)
 
     def not_installed(self, _spi_in: bytes, reason: str, _now: float) -> tuple[Output, ...]:
         return (Audit(reason),)
