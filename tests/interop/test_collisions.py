@@ -10,6 +10,7 @@ from tests.interop import collisions, scenarios
 from tests.interop.ours import Ikeref
 from tests.interop.scene import Scene
 from tests.interop.started import GuestStart, Start
+from tests.interop.test_openiked import SUITE
 
 EVERY = (
     collisions.rekeys_of_the_child_sa,
@@ -39,4 +40,15 @@ def test_with_libreswan(collide: Collide, initiator: str, start_guest: GuestStar
     scene, ikeref, _ = start_guest("libreswan")
     scenarios.establish(scene, initiator)
     scenarios.create_second_child(scene, initiator)
+    collide(scene, ikeref)
+
+
+@pytest.mark.root
+@pytest.mark.whole
+@ROLES
+@pytest.mark.parametrize("collide", [EVERY[0], *EVERY[2:]], ids=lambda each: each.__name__)
+def test_with_openiked(collide: Collide, initiator: str, start_guest: GuestStart) -> None:
+    """It rekeys an IKE SA when it likes alone."""
+    scene, ikeref, _ = start_guest("openiked", ours=SUITE, theirs=SUITE)
+    scenarios.establish(scene, initiator)
     collide(scene, ikeref)
