@@ -291,7 +291,7 @@ FAULTS: tuple[tuple[Mutant, Callable[[], None]], ...] = (
         test_s2_10_what_is_due_without_randomness_is_put_off_and_not_forgotten,
     ),
     (
-        mutant("let answers run out", "2.21.4", edit("endpoint", "max(0.0, now - self._then)", "(now - self._then)")),
+        mutant("let answers run out", "2.21.4", edit("sa.hints", "max(0.0, now - self._then)", "(now - self._then)")),
         test_s2_21_4_a_clock_that_jumps_back_does_not_use_up_the_answers_to_come,
     ),
     (
