@@ -154,7 +154,7 @@ def _children(states: str, ike: str) -> list[tuple[str, str]]:
     established = rf'^#(\d+): "(\w+)".* ESTABLISHED_CHILD_SA .*IKE SA #{ike};'
     found = []
     for number, name in re.findall(established, states, re.MULTILINE):
-        spis = re.search(rf'^#{number}: "{name}" esp\.(\w+)@\S+ esp\.(\w+)@', states, re.MULTILINE)
+        spis = re.search(rf'^#{number}: "{name}" esp[.:](\w+)@\S+ esp[.:](\w+)@', states, re.MULTILINE)
         found.append((f"{spis[2]:0>8}", f"{spis[1]:0>8}") if spis else ("", ""))
     return found
 

@@ -40,8 +40,18 @@ Nov 23: |    responder SPI: 11 04 5e ba  d9 c6 83 68
 Nov 23: | parent state #1: IKE_AUTH_R(open) => ESTABLISHED_IKE_SA(established IKE SA)
 Nov 23: "first" #4: initiating rekey to replace IKE SA #1 using IKE SA #1
 Nov 23: | our spi: fc 39 de bc  f0 9d e8 1e
+Nov 23: "first" #4: sent CREATE_CHILD_SA request to rekey IKE SA #1 (using IKE SA #1)
+Nov 23: "first" #5: proposal 1:IKE=AES_GCM_16_256-HMAC_SHA2_256-CURVE25519 SPI=2b40dce76c6edda4 chosen from remote proposals 1
+Nov 23: | accepted IKE proposal ikev2_proposal: 1:IKE=AES_GCM_16_256-HMAC_SHA2_256-CURVE25519 SPI=2b40dce76c6edda4
+Nov 23: | #4.st_v2_transition REKEY_IKE_I1 (initiate rekey IKE_SA) -> ESTABLISHED_IKE_SA (process rekey IKE SA response)
 Nov 23: | accepted IKE proposal ikev2_proposal: 1:IKE=AES_GCM_16_256-HMAC_SHA2_256-CURVE25519 SPI=1cd990b63e299563
+Nov 23: | our spi: b1 2b e8 be  d7 7a 83 57
+Nov 23: | parent state #5: REKEY_IKE_R0(open IKE SA) => ESTABLISHED_IKE_SA(established IKE SA)
 Nov 23: | parent state #4: REKEY_IKE_I1(open Child SA) => ESTABLISHED_IKE_SA(established IKE SA)
+"""  # noqa: E501
+PLUTO_STATES = """#1: "first":500 ESTABLISHED_IKE_SA (established IKE SA); EXPIRE in 28797s; newest; idle;
+#2: "first":500 ESTABLISHED_CHILD_SA (established Child SA); EXPIRE in 28797s; eroute owner; IKE SA #1; idle;
+#2: "first" esp.3eafe5ea@10.77.0.1 esp.5446673@10.77.0.2 tun.0@10.77.0.1 tun.0@10.77.0.2 Traffic: ESPin=0B
 """
 IKED = """iked_sas: 0x56 rspi 0x5fbaa3b83201470c ispi 0xec10c1d90853d44 10.77.0.2:500->10.77.0.1:500<FQDN/a>[] ESTABLISHED r nexti
   sa_childsas: 0x2d60 ESP 0x901f8d76 in 10.77.0.1:500 -> 10.77.0.2:500 (LA) B=(nil) P=0x4a80 @0x56
@@ -72,9 +82,15 @@ def test_libreswan_s_spis_are_those_of_headers_and_proposals() -> None:
     assert libreswan._ike_spis(PLUTO) == {
         "1": ("156e648ae6c39099", "11045ebad9c68368", False),
         "4": ("fc39debcf09de81e", "1cd990b63e299563", True),
+        "5": ("2b40dce76c6edda4", "b12be8bed77a8357", False),
     }
-    responder = PLUTO.replace("REKEY_IKE_I1", "REKEY_IKE_R0")
-    assert libreswan._ike_spis(responder)["4"] == ("1cd990b63e299563", "fc39debcf09de81e", False)
+
+
+@pytest.mark.parametrize("mark", [".", ":"], ids=["IPv4", "IPv6"])
+def test_libreswan_s_child_sas_are_those_of_the_ike_sa(mark: str) -> None:
+    states = PLUTO_STATES.replace("esp.", f"esp{mark}")
+    assert libreswan._children(states, "1") == [("05446673", "3eafe5ea")]
+    assert libreswan._children(states, "3") == []
 
 
 def test_openiked_s_halves_are_paired_by_its_addresses() -> None:
