@@ -1,8 +1,10 @@
 """Breadth-first search over the states of two real ends, on every core, and what it found."""
 
+import gc
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import NamedTuple
 
@@ -148,6 +150,10 @@ class Search:
         watch: Callable[[Progress], None] | None = None,
     ) -> Result:
         """Search until nothing is left, something is found, or a limit is reached; Ctrl-C counts as one."""
+        with _uncollected():
+            return self._run(seconds, states, watch)
+
+    def _run(self, seconds: float, states: int, watch: Callable[[Progress], None] | None) -> Result:
         begun = monotonic()
         worker = Worker(self._local(), self.bounds, self.origin, self._merging, tidy=self._tidy)
         worker.frontier = [(self.start, 0)]
@@ -284,6 +290,19 @@ class Search:
         if index < 0:
             return None
         return Found(index, REST, Deviation("rest can be reached", "from here on it can't"))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for cycles. States are values that have none, and there are many: the looking takes a third of the
+    time. The crew's processes are forked amid this, and look for none either."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _covers(more: int, less: int) -> bool:

@@ -3,7 +3,6 @@
 States stay where they were made: workers tell the search fingerprints, and the search tells which of them are new.
 """
 
-import gc
 import io
 import pickle
 from array import array
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ikeref_properties.explore import checks
 from ikeref_properties.explore.comparison import Verdicts
-from ikeref_properties.explore.fingerprint import Merging, fingerprint
+from ikeref_properties.explore.fingerprint import Mark, Merging, fingerprint
 from ikeref_properties.explore.local import NOTHING, Local
 from ikeref_properties.explore.moves import Moves, Successor
 from ikeref_properties.explore.skeleton import Origin
@@ -126,13 +125,8 @@ class Worker:
 
     def expand(self, watch: Callable[[int, int], bool]) -> Level:
         """All steps of the states at hand; stops where something deviates, and when `watch` says that it is time."""
-        before, collecting = process_time(), gc.isenabled()
-        gc.disable()  # states are values without cycles, and there are many: looking for some takes a third of the time
-        try:
-            level = self._expand(watch)
-        finally:
-            if collecting:
-                gc.enable()
+        before = process_time()
+        level = self._expand(watch)
         self._cpu += process_time() - before
         return level
 
@@ -150,12 +144,21 @@ class Worker:
                 deviation = checks.at_rest(state)
                 if deviation is not None and not self._bounds.give_up:
                     return level._replace(found=Found(index, REST, deviation))
+            kept: list[State] = []  # so that no other end gets the same id
+            marks: dict[tuple[object, ...], Mark] = {}
             for ordinal, successor in enumerate(self.moves.successors(state)):
                 self._note(successor)
                 if successor.deviation is not None:
                     return level._replace(found=Found(index, ordinal, successor.deviation))
-                mark, turned, single = fingerprint(successor.state, self._origin, self._merging, self._verdicts)
-                left = pack(successor.state.left, turned)
+                # What is lost or doubled mostly leads where other steps lead: to the very same ends and datagrams.
+                after = successor.state
+                same = (*map(id, after.ends), *after.left.commands, *sorted([each.datagram for each in after.flights]))
+                known_mark = marks.get(same)
+                if known_mark is None:
+                    known_mark = marks[same] = fingerprint(after, self._origin, self._merging, self._verdicts)
+                    kept.append(after)
+                mark, turned, single = known_mark
+                left = pack(after.left, turned)
                 level.states.append(index)
                 level.ordinals.append(ordinal)
                 level.marks.append(mark)
