@@ -6,7 +6,7 @@ from time import process_time
 from typing import Annotated, Final
 
 from ikeref_model.tables import ROWS
-from ikeref_properties.explore import beginning, faults, paths
+from ikeref_properties.explore import beginning, faults, paths, profiles
 from ikeref_properties.explore.beginning import SCENES
 from ikeref_properties.explore.catalogue import PATHS
 from ikeref_properties.explore.search import Progress, Result, Search
@@ -47,6 +47,9 @@ def explore(
     processes: Annotated[int, Option(min=0, metavar="N", help="Processes; 0: one for each core.")] = 0,
     window: Annotated[int, Option(min=1, max=9, metavar="N", help="Requests that each end takes at once.")] = 1,
     groups: Annotated[bool, Option("--groups", help="Ends that prefer different key exchange groups.")] = False,
+    steps: Annotated[int, Option(min=0, metavar="N", help="Steps from the start at most; 0: any number.")] = 0,
+    profile: Annotated[str, Option(metavar="NAME", help="Bounds that have a name: see --profiles.")] = "",
+    list_profiles: Annotated[bool, Option("--profiles", help="List the bounds that have a name.")] = False,
     begin: Annotated[
         str, Option("--from", metavar="WHERE", help="Begin with an IKE SA (established), or with nothing.")
     ] = "established",
@@ -73,6 +76,9 @@ def explore(
     if list_paths:
         console.print(_paths())
         return
+    if list_profiles:
+        console.print(_profiles())
+        return
     if path:
         _find(path, pcap, console)
         return
@@ -80,14 +86,22 @@ def explore(
         stop(f"--from {begin!r}? There are: established, nothing")
     if fault and fault not in faults.names():
         stop(f"there is no fault {fault!r}; there are: {', '.join(faults.names())}")
+    if profile and profile not in profiles.names():
+        stop(f"there is no profile {profile!r}; there are: {', '.join(profiles.names())}")
     if begin == "nothing":
+        if profile:
+            stop("a profile begins with an IKE SA: leave out --from")
         with faults.seeded(fault):
             _begin(loss, duplicate, seconds or float("inf"), console)
         return
     chosen = tuple(kinds or KINDS)
     if unknown := [kind for kind in chosen if kind not in KINDS]:
         stop(f"there is no command {unknown[0]!r}; there are: {', '.join(KINDS)}")
-    bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, window, groups, not one_order)
+    bounds = Bounds(commands, loss, duplicate, children, give_up, early, chosen, window, groups, not one_order, steps)
+    if profile:
+        if bounds != Bounds(1):
+            stop("--profile has bounds of its own: leave out the others")
+        bounds = profiles.bounds(profile)
     search = Search(bounds, processes=processes or len(sched_getaffinity(0)))
     real = explore_show.real_search(bounds) if pcap is not None else None
     with faults.seeded(fault):
@@ -182,6 +196,13 @@ def _faults() -> Table:
     return table
 
 
+def _profiles() -> Table:
+    table = Table("profile", "bounds", box=None, pad_edge=False)
+    for each in profiles.PROFILES:
+        table.add_row(each.name, each.what)
+    return table
+
+
 def _yardstick(search: Search) -> float:
     """Seconds that it takes to encode and decode one message, here and now."""
     times = 2000
@@ -204,6 +225,7 @@ def _summary(result: Result, yardstick: float) -> Table:
     )
     table.add_row("commands", ", ".join(bounds.kinds))
     others = [f"a window of {bounds.window}"] * (bounds.window > 1) + ["ends of different groups"] * bounds.groups
+    others += [f"at most {bounds.steps} steps from the start"] * (bounds.steps > 0)
     if others:
         table.add_row("besides", ", ".join(others))
     twins = f" ({result.apart:,} with the ends told apart)" if result.apart > result.states else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ikeref_model.tables import ROWS
-from ikeref_properties.explore import beginning, comparison, faults, reach
+from ikeref_properties.explore import beginning, comparison, faults, profiles, reach
 from ikeref_properties.explore.fingerprint import EXACT, SOUND, Merging, fingerprint
 from ikeref_properties.explore.search import Result, Search
 from ikeref_properties.explore.skeleton import COVERED
@@ -56,8 +56,7 @@ def two_commands() -> Result:
 
     The ends are told apart, so that every state is visited and none only counted.
     """
-    bounds = Bounds(commands=2, losses=1, duplicates=1)
-    return Search(bounds, merging=SOUND._replace(symmetry=False), processes=2).run()
+    return Search(profiles.bounds("ci"), merging=SOUND._replace(symmetry=False), processes=2).run()
 
 
 @pytest.mark.nightly
@@ -335,3 +334,41 @@ def test_a_counterexample_is_a_capture_too(tmp_path: Path) -> None:
     code, _ = explore("--loss", "0", "--duplicate", "0", "--fault", "crossing-forgotten", "--pcap", str(file))
     assert code == 1
     assert CliRunner().invoke(app, ["decode", str(file), "--keys", f"{file}.keys"]).exit_code == 0
+
+
+# Bounds that have a name, and a bound of steps
+
+
+@pytest.mark.parametrize("fault", ["first-nonces", "delete-overtakes", "never-outbound"])
+def test_with_the_bounds_of_a_million_states_a_seeded_fault_is_found(fault: str) -> None:
+    started = Search(profiles.bounds("million"), judged=False)
+    with faults.seeded(fault):
+        result = started.run(states=20_000)
+    assert result.counterexample is not None
+    assert len(result.counterexample.schedule) <= 6
+
+
+def test_every_state_within_some_steps_is_seen_and_none_beyond() -> None:
+    whole, near = search(Bounds(1, 0, 0)), search(Bounds(1, 0, 0, steps=3))
+    assert (near.complete, near.depth, near.states) == (True, 3, 1 + 6 + 29 + 64)
+    assert search(Bounds(1, 0, 0, steps=whole.depth)).states == whole.states
+
+
+@pytest.mark.parametrize(("steps", "found"), [(3, False), (4, True)])
+def test_a_deviation_is_found_within_its_steps_alone(steps: int, found: bool) -> None:
+    result = search(Bounds(1, 0, 0, steps=steps), fault="never-outbound")
+    assert (result.counterexample is not None) is found
+
+
+def test_the_command_takes_bounds_by_name() -> None:
+    assert "million" in explore("--profiles")[1]
+    code, text = explore("--profile", "million", "--fault", "never-outbound")
+    assert code == 1
+    assert "commands an end: 3, lost: 0, duplicated: 0, every order of nonces" in " ".join(text.split())
+    assert explore("--profile", "million", "--seconds", "0.01")[0] == 3
+    code, text = explore("--profile", "million", "--commands", "2")
+    assert code == 2
+    assert "bounds of its own" in text
+    assert explore("--profile", "million", "--from", "nothing")[0] == 2
+    assert explore("--profile", "no-such-profile")[0] == 2
+    assert "at most 2 steps from the start" in explore("--loss", "0", "--duplicate", "0", "--steps", "2")[1]

@@ -169,7 +169,7 @@ class Search:
             return spent > seconds
 
         try:
-            while waiting and found is None and complete:
+            while waiting and found is None and complete and (depth < self.bounds.steps or not self.bounds.steps):
                 if processes < self._processes and waiting >= _ENOUGH * self._processes:
                     crew, processes = Crew(worker, self._processes), self._processes
                 levels = crew.expand(tell)
@@ -186,7 +186,7 @@ class Search:
             complete, seen = False, crew.seen()
         finally:
             crew.close()
-        if complete:
+        if complete and not waiting:
             found = self._stuck()
         return Result(
             self.bounds,
@@ -294,8 +294,10 @@ class Search:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without looking for cycles. States are values that have none, and there are many: the looking takes a third of the
-    time. The crew's processes are forked amid this, and look for none either."""
+    """Without looking for cycles: states have none, and there are many, so that looking takes a third of the time.
+
+    The crew's processes are forked amid this, and look for none either.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:

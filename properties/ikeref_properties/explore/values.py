@@ -34,6 +34,8 @@ class Bounds(NamedTuple):
     """Child SAs are rekeyed with KE, and the ends prefer different key exchange groups (Sections 1.2, 1.3)."""
     every_nonce: bool = True
     """Each order of the nonces that are compared; else only the one in which they are drawn."""
+    steps: int = 0
+    """From the start at most; 0: any number."""
 
 
 class Deviation(NamedTuple):
