@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+TARGETS = ("all", "eap-tls")
+"""Which states: those that are values, or those amid EAP-TLS, which cost a hundred times as much."""
 RUN = 200_000
 """Inputs of one run."""
 ENGINES = ("coverage", "random")
@@ -27,10 +29,18 @@ def journal(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
-def run(inputs: int, folder: Path, *, jobs: int = 1, engines: tuple[str, ...] = TURNS, size: int = RUN) -> bool:
+def run(
+    inputs: int,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    engines: tuple[str, ...] = TURNS,
+    size: int = RUN,
+    target: str = "all",
+) -> bool:
     """Go on until so many inputs have been run, those of earlier runs included; whether nothing was found."""
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
-    for number, octets in enumerate(kept()):
+    for number, octets in enumerate(kept(target)):
         (folder / "corpus" / f"kept{number:05}").write_bytes(octets)
     done = journal(folder)
     total = sum(each["inputs"] for each in done)
@@ -41,15 +51,15 @@ def run(inputs: int, folder: Path, *, jobs: int = 1, engines: tuple[str, ...] = 
         todo.append((engines[number % len(engines)], count, number + 1))
         total += count
     with ThreadPoolExecutor(jobs) as pool, (folder / "journal.jsonl").open("a", encoding="utf-8") as file:
-        for account in pool.map(lambda each: _one(each[0], each[1], each[2], folder), todo):
+        for account in pool.map(lambda each: _one(each[0], each[1], each[2], folder, target), todo):
             file.write(json.dumps(account) + "\n")
             file.flush()
             print(_line(account), flush=True)
     return not any(each["findings"] for each in journal(folder))
 
 
-def _one(engine: str, count: int, seed: int, folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.fuzz.engines", engine, str(count), str(seed), str(folder)]
+def _one(engine: str, count: int, seed: int, folder: Path, target: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.fuzz.engines", engine, str(count), str(seed), str(folder), target]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = [line for line in done.stdout.splitlines() if line.startswith('{"inputs"')]
     if done.returncode or not said:
@@ -80,8 +90,11 @@ def report(folder: Path) -> str:
         rows.append(f"{engine}: {inputs} inputs in {len(runs)} runs, {seconds / 3600:.2f} hours; " + _seen(seen))
         slowest = max((each["slowest"] for each in runs), default=0.0)
         edges = max((each.get("edges", 0) for each in runs), default=0)
+        resident = max((each.get("resident", 0) for each in runs), default=0)
         rows.append(
-            f"    the slowest input took {slowest * 1000:.1f} ms" + (f"; {edges} edges reached" if edges else "")
+            f"    the slowest input took {slowest * 1000:.1f} ms"
+            + (f"; {edges} edges reached" if edges else "")
+            + (f"; at most {resident / 1e6:.0f} MB" if resident else "")
         )
     rows.append(f"findings: {dict(found) or 'none'}")
     return "\n".join(rows)
@@ -91,7 +104,8 @@ def _seen(seen: Counter[str]) -> str:
     return ", ".join(f"{what} {count}" for what, count in sorted(seen.items()))
 
 
-def kept() -> tuple[bytes, ...]:
+def kept(target: str = "all") -> tuple[bytes, ...]:
     """The inputs in the repository."""
-    lines = CORPUS.read_text("ascii").splitlines() if CORPUS.exists() else []
+    path = CORPUS if target == "all" else CORPUS.with_name(f"corpus_{target.replace('-', '_')}.txt")
+    lines = path.read_text("ascii").splitlines() if path.exists() else []
     return tuple(bytes.fromhex(line) for line in lines if line)

@@ -3,8 +3,8 @@
 A run of either is a process of its own, so that memory and instrumentation end with it, and prints its account as one
 line of JSON. Run by `tests.fuzz.campaign`:
 
-    python -m tests.fuzz.engines random COUNT SEED FOLDER
-    python -m tests.fuzz.engines coverage COUNT SEED FOLDER
+    python -m tests.fuzz.engines random COUNT SEED FOLDER [TARGET]
+    python -m tests.fuzz.engines coverage COUNT SEED FOLDER [TARGET]
 
 FOLDER holds `corpus/` (inputs that reached something new) and `findings/`.
 """
@@ -13,6 +13,7 @@ import gc
 import hashlib
 import json
 import os
+import resource
 import sys
 import time
 from collections import Counter
@@ -35,18 +36,20 @@ class Account(NamedTuple):
     """What did not hold, and how often; the first input of each is in the folder."""
     slowest: float
     """Seconds of processor time that one input took at most."""
+    resident: int = 0
+    """Octets of memory that the process had at most."""
 
 
 class Runner:
     """Runs inputs, and keeps account of them and of those that find something."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, target: str) -> None:
         from tests.fuzz.harness import Finding, Harness  # not before instrumentation
         from tests.fuzz.inputs import build
 
         self.build = build
         self.finding = Finding
-        self.harness = Harness()
+        self.harness = Harness(target)
         self.folder = folder
         self.inputs = 0
         self.findings: Counter[str] = Counter()
@@ -77,7 +80,8 @@ class Runner:
     def account(self) -> Account:
         """What has been done so far."""
         seconds = time.monotonic() - self.began
-        return Account(self.inputs, seconds, dict(self.harness.seen), dict(self.findings), self.slowest)
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return Account(self.inputs, seconds, dict(self.harness.seen), dict(self.findings), self.slowest, resident)
 
 
 def load(folder: Path) -> tuple[bytes, ...]:
@@ -85,9 +89,9 @@ def load(folder: Path) -> tuple[bytes, ...]:
     return tuple(path.read_bytes() for path in sorted(folder.glob("*")) if path.is_file())
 
 
-def by_chance(count: int, seed: int, folder: Path) -> Account:
+def by_chance(count: int, seed: int, folder: Path, target: str) -> Account:
     """Change seeds, and what coverage has found, at random."""
-    runner = Runner(folder)
+    runner = Runner(folder, target)
     from tests.fuzz.harness import random_change
     from tests.fuzz.inputs import parse
 
@@ -99,12 +103,12 @@ def by_chance(count: int, seed: int, folder: Path) -> Account:
     return runner.account()
 
 
-def by_coverage(count: int, seed: int, folder: Path) -> None:
+def by_coverage(count: int, seed: int, folder: Path, target: str) -> None:
     """Let libFuzzer choose what to change; our own changes, which know the structure, beside its own. Never returns."""
     import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     with atheris.instrument_imports(include=["ikeref"], exclude=["ikeref_properties", "ikeref_model"]):
-        runner = Runner(folder)
+        runner = Runner(folder, target)
     from tests.fuzz.inputs import changed, parse
 
     corpus = folder / "corpus"
@@ -140,12 +144,13 @@ def _say(account: Account) -> None:
 def main(arguments: list[str]) -> None:
     """Do as asked."""
     engine, count, seed, folder = arguments[0], int(arguments[1]), int(arguments[2]), Path(arguments[3])
+    target = arguments[4] if len(arguments) > 4 else "all"
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
     (folder / "findings").mkdir(exist_ok=True)
     if engine == "coverage":
-        by_coverage(count, seed, folder)
+        by_coverage(count, seed, folder, target)
     else:
-        _say(by_chance(count, seed, folder))
+        _say(by_chance(count, seed, folder, target))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from ikeref import wire
 from ikeref.crypto import envelope
 from ikeref.crypto.envelope import Fragment
 from ikeref.crypto.real import RealCrypto
+from ikeref.eap import tls
 from ikeref.endpoint import Endpoint
 from ikeref.errors import Dropped, LocalProtocolError, RemoteProtocolError
 from ikeref.registry import ExchangeType, NotifyType
@@ -20,6 +21,7 @@ from ikeref.sa import IkeSa, Output, Session, Step, Transmit
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, N
 from ikeref.wire.encapsulation import KEEPALIVE, Ike, split, wrap
 from ikeref.wire.header import HEADER_SIZE, Header, pack_generic, pack_header
+from tests.fuzz.eap_tls import altered, eap_tls_scenes, handshaking, renewed
 from tests.fuzz.inputs import HEAD, How, Input, Then, build, change, parse
 from tests.fuzz.scenes import Scene, all_scenes
 
@@ -44,8 +46,9 @@ class Finding(AssertionError):
 class Harness:
     """All scenes, and an account of what was seen in them."""
 
-    def __init__(self) -> None:
-        self.scenes: tuple[Scene, ...] = all_scenes()
+    def __init__(self, target: str = "all") -> None:
+        """`target`: one of `campaign.TARGETS`."""
+        self.scenes: list[Scene] = list(eap_tls_scenes() if target == "eap-tls" else all_scenes())
         self.seen: Counter[str] = Counter()
 
     def seeds(self) -> tuple[bytes, ...]:
@@ -58,7 +61,11 @@ class Harness:
 
     def happen(self, what: Input) -> None:
         """The same, of an input taken apart."""
-        scene = self.scenes[what.scene % len(self.scenes)]
+        number = what.scene % len(self.scenes)
+        scene = renewed(self.scenes[number])
+        if scene is not self.scenes[number]:
+            self.scenes[number] = scene
+            self.seen["TLS had gone on"] += 1
         endpoint = scene.endpoint
         if what.how is How.DATAGRAM:
             self._decode(what.rest)
@@ -78,6 +85,10 @@ class Harness:
         ike = scene.station.ike(scene.station.session)
         if what.how is How.DATAGRAM or ike is None or ike.keys is None:
             return what.rest
+        if what.how is How.ALTERED:
+            first, rest = altered(scene.station.message, what.rest)
+            message = scene.station.message
+            what = what._replace(first=first, rest=rest, number=0, exchange=message.exchange_type, flags=message.flags)
         return sealed(what, ike)
 
     def _arrive(self, scene: Scene, datagram: bytes, *, forged: bool) -> tuple[Output, ...]:
@@ -254,6 +265,10 @@ def _bounded(endpoint: Endpoint, before: Session | None, after: Session | None) 
         _require(len(ike.partial) <= ike.window + len(ike.outstanding) + 1, "too many messages in pieces")
         _require(all(len(each.parts) <= limit for each in ike.partial), "too many fragments")
         _require(len(ike.queue) <= 16, "a long queue")
+    state = handshaking(after)
+    if state is not None:
+        _require(len(state.incoming) <= tls.MESSAGE_OCTETS, "too much of a TLS message is kept")
+        _require(len(state.outgoing) <= tls.MESSAGE_OCTETS, "too much is to be sent by TLS")
 
 
 def _shape(session: Session | None) -> object:
@@ -308,6 +323,9 @@ def _seeds(number: int, scene: Scene) -> list[bytes]:
         if ike.fragmentation:
             half = whole._replace(how=How.FRAGMENT, fragment=1, total=2, rest=chain[: len(chain) // 2])
             found += [build(half), build(half._replace(total=1, rest=chain))]
+        if handshaking(scene.station.session) is not None:
+            due = whole._replace(how=How.ALTERED, rest=b"")
+            found += [build(due._replace(rest=each)) for each in (b"", b"\0\0\5\0", b"\1\1\0\1", b"\2\0\x40\0")]
     return found
 
 

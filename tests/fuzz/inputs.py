@@ -1,14 +1,15 @@
 """What a fuzzed input is: a few octets that say where and how, and the octets of a message (Sections 3.1, 3.14).
 
     octets 0-1    which scene
-    octet  2      how: a datagram as it is, a message to be sealed, a fragment to be sealed
+    octet  2      how: a datagram as it is, a message to be sealed, a fragment to be sealed, or the message that was
+                  due, altered and sealed
     octet  3      what comes after: nothing, the same again, the time that is due, the scene's own message
     octet  4      type of the first payload
     octet  5      Exchange Type
     octet  6      Flags
     octet  7      message ID, less the one that is due
     octets 8-11   Fragment Number and Total Fragments
-    the rest      a datagram, or a chain of payloads
+    the rest      a datagram, a chain of payloads, or alterations of four octets each
 
 Whatever the octets are, they mean something, so that a fuzzer that knows nothing of them can change them as it likes.
 """
@@ -28,6 +29,7 @@ class How(IntEnum):
     DATAGRAM = 0
     SEALED = 1
     FRAGMENT = 2
+    ALTERED = 3
 
 
 class Then(IntEnum):
@@ -110,7 +112,7 @@ def _content(what: Input, rng: Random) -> Input:
     scene, how, then, first, exchange, flags, number, fragment, total, rest = what
     if how is How.DATAGRAM:
         rest = mutate.message(rng, rest)
-    elif how is How.FRAGMENT and rng.random() < 0.5:
+    elif how is How.ALTERED or (how is How.FRAGMENT and rng.random() < 0.5):
         rest = mutate.raw(rng, rest)
     else:
         first, rest = mutate.chain(rng, first, rest)

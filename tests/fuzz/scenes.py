@@ -49,7 +49,7 @@ def all_scenes() -> tuple[Scene, ...]:
     for scene in found:
         scene.endpoint.sessions.clear()
     for endpoint in {id(scene.endpoint): scene.endpoint for scene in found}.values():
-        _empty(endpoint)
+        empty(endpoint)
     return tuple(found)
 
 
@@ -57,7 +57,7 @@ def _times(life: Pair) -> list[float]:
     return [record.now for record in life.records if isinstance(record.event, Flight)]
 
 
-def _empty(endpoint: Endpoint) -> None:
+def empty(endpoint: Endpoint) -> None:
     """Nothing is left of the life: its states are put in one by one."""
     for held in (value for value in vars(endpoint).values() if isinstance(value, dict | list)):
         held.clear()

@@ -7,11 +7,13 @@ from random import Random
 import pytest
 from ikeref_properties.mutants import find, seeded
 from ikeref_properties.mutants.seeding import Mutant, edit, mutant
+from ikeref_properties.network import ENDS
 
 from ikeref.registry import ExchangeType
 from ikeref.sa import Phase
 from tests.fuzz import campaign
 from tests.fuzz.__main__ import main
+from tests.fuzz.eap_tls import handshaking
 from tests.fuzz.engines import Account
 from tests.fuzz.harness import Finding, Harness, random_input
 from tests.fuzz.inputs import How, Input, Then, build, changed, parse
@@ -25,8 +27,14 @@ def harness() -> Harness:
     return Harness()
 
 
+@pytest.fixture(scope="module")
+def amid_tls() -> Harness:
+    return Harness("eap-tls")
+
+
 def corpus_of(harness: Harness) -> tuple[bytes, ...]:
-    return (*harness.seeds(), *campaign.kept())
+    amid_tls = any(handshaking(scene.station.session) is not None for scene in harness.scenes)
+    return (*harness.seeds(), *campaign.kept("eap-tls" if amid_tls else "all"))
 
 
 def test_every_kept_input_and_every_seed_finds_nothing(harness: Harness) -> None:
@@ -44,7 +52,7 @@ def test_a_few_thousand_new_inputs_find_nothing(harness: Harness) -> None:
 
 
 def test_the_scenes_are_of_every_phase_and_exchange(harness: Harness) -> None:
-    assert phases(harness.scenes) == set(Phase)
+    assert phases(tuple(harness.scenes)) == set(Phase)
     exchanges = {scene.station.message.exchange_type for scene in harness.scenes}
     known = {ExchangeType.IKE_SA_INIT, ExchangeType.IKE_AUTH, ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL}
     assert exchanges == known
@@ -105,19 +113,63 @@ def test_a_seeded_fault_is_found(harness: Harness, fault: Mutant, found: str) ->
         run_all(harness)
 
 
-def run_all(harness: Harness) -> None:
+TLS_FAULTS: tuple[tuple[Mutant, str], ...] = (
+    (
+        mutant("read flags that are not there", "RFC 5216 3.1", edit("eap.tls", "    if not data:", "    if False:")),
+        "receive raised IndexError",
+    ),
+    (
+        mutant(
+            "let OpenSSL's errors out",
+            "RFC 5216 2.1.3",
+            edit("eap.tlsengine", "        except SSL.Error as error:", "        except SSL.ZeroReturnError as error:"),
+        ),
+        "receive raised Error",
+    ),
+    (
+        mutant(
+            "go on after the end of TLS",
+            "RFC 5216 2.1.1",
+            edit(
+                "eap.tls",
+                "    if state.fault or not state.engine.confirmed:\n        raise AuthenticationFailed(state.fault or "
+                '"the peer stopped amid TLS"',
+                '    if False:\n        raise AuthenticationFailed(state.fault or "the peer stopped amid TLS"',
+            ),
+        ),
+        "receive raised AssertionError",
+    ),
+)
+
+
+def test_amid_eap_tls_a_thousand_inputs_find_nothing(amid_tls: Harness) -> None:
+    """In both roles, before and behind each fragment; many go so far that OpenSSL takes them in."""
+    ends = {scene.station.end for scene in amid_tls.scenes if handshaking(scene.station.session) is not None}
+    assert ends == set(ENDS)
+    run_all(amid_tls, 1000)
+    assert amid_tls.seen["TLS had gone on"] > 200
+    assert min(amid_tls.seen["changed something"], amid_tls.seen["changed nothing"]) > 100
+
+
+@pytest.mark.parametrize(("fault", "found"), TLS_FAULTS, ids=lambda each: each.id if isinstance(each, Mutant) else "")
+def test_a_seeded_fault_of_eap_tls_is_found(amid_tls: Harness, fault: Mutant, found: str) -> None:
+    with seeded(fault), pytest.raises(Finding, match=found):
+        run_all(amid_tls, 2000)
+
+
+def run_all(harness: Harness, new: int = FEW) -> None:
     """What is kept, and a few thousand new ones."""
     rng, corpus = Random(1), corpus_of(harness)
     for octets in corpus:
         harness.run(octets)
-    for _ in range(FEW):
+    for _ in range(new):
         harness.run(random_input(harness, rng, corpus))
 
 
 def test_a_campaign_goes_on_where_it_was_and_tells_what_it_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def pretend(engine: str, count: int, seed: int, _folder: Path) -> dict[str, object]:
+    def pretend(engine: str, count: int, seed: int, _folder: Path, _target: str) -> dict[str, object]:
         bad = {"it broke": 1} if seed == 3 else {}
         return {"engine": engine, "seed": seed, **Account(count, 2.0, {"decoded": count}, bad, 0.001)._asdict()}
 
