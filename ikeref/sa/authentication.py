@@ -15,7 +15,7 @@ from ikeref.sa.compose import first_error, maybe, notification, one, window_size
 from ikeref.sa.outputs import Established, InitialContact
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report
-from ikeref.wire import AUTH, SA, IDi, IDr, Message, N, Payload, encode_id
+from ikeref.wire import AUTH, EAP, SA, IDi, IDr, Message, N, Payload, encode_id
 
 
 class Reply(NamedTuple):
@@ -184,6 +184,9 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Authentic
         # Parse
         proof = maybe(payloads, AUTH, "1.2")
         error = first_error(payloads)
+        if maybe(payloads, EAP, "2.16") is not None:
+            turn.close(ike, "the responder speaks EAP, and we have sent AUTH")  # 7296-2.16-03
+            return
         if proof is None:
             what = "IKE_AUTH was answered without AUTH" if error is None else name(NotifyType, error.type)
             if error is not None:

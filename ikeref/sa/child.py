@@ -5,6 +5,7 @@ from ikeref.errors import (
     InvalidKePayload,
     InvalidSyntax,
     NoAdditionalSas,
+    NoProposalChosen,
     RemoteProtocolError,
     TemporaryFailure,
     TsUnacceptable,
@@ -453,6 +454,8 @@ def respond(turn: Turn, ike: IkeSa, message: Message) -> tuple[Payload, ...]:
         raise NoAdditionalSas(f"an IKE SA has at most {limit} Child SAs here", section="1.3")
     configured = configuration.answer(turn, payloads)
     config, agreed, chosen = decide(turn, ike, payloads, with_ke=True, old=old)
+    if turn.child_by_peer(chosen.protocol_id, agreed.spi) is not None:
+        raise NoProposalChosen("the peer's SPI is that of another Child SA", section="1.4.1", field="SA.Proposal.SPI")
     # Derive
     g_ir = b""
     reply_ke: tuple[Payload, ...] = ()

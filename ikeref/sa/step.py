@@ -164,7 +164,7 @@ def _receive_request(turn: Turn, ike: IkeSa, header: Header, what: Datagram) -> 
     position = window.request_position(header.message_id, ike.expected, ike.window, ike.answered)
     if position is window.Position.OUTSIDE or (position is window.Position.NEW and ike.phase is Phase.CLOSED):
         raise Dropped(f"message ID {header.message_id} is outside the window", section="2.3", field="Message ID")
-    if turn.peer is None and ike.phase is not Phase.HALF_OPEN:
+    if turn.peer is None and ike.phase not in (Phase.HALF_OPEN, Phase.CLOSED):
         raise Dropped("a request of a responder that isn't authenticated", section="1.2")
     early = ike.phase is Phase.HALF_OPEN and header.exchange_type != ExchangeType.IKE_AUTH
     if early and not rounds.may_report(ike, header):

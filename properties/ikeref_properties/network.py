@@ -174,6 +174,15 @@ class Pair:
                 records.append(self._step(end, sa.Tick(), partial(self.ends[end].timer, self.now)))
         return tuple(records)
 
+    def wake(self, end: str) -> Record:
+        """An end looks at the clock, whether something is due or not."""
+        return self._step(end, sa.Tick(), partial(self.ends[end].timer, self.now))
+
+    def heard(self, end: str, spi_in: bytes) -> Record:
+        """An authentic ESP packet of a Child SA has come to an end."""
+        path = Path(ADDRESS[end], ADDRESS[PEER[end]])
+        return self._step(end, sa.Tick(), partial(self.ends[end].heard, spi_in, path, self.now))
+
     def _step(self, end: str, event: Event, act: Callable[[], tuple[Output, ...]]) -> Record:
         before = dict(self.ends[end].sessions)
         outputs = act()

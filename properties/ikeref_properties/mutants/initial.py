@@ -263,7 +263,7 @@ AUTH: tuple[Mutant, ...] = (
     mutant(
         "serve a responder that is not authenticated",
         "1.2",
-        edit("sa.step", "if turn.peer is None and ike.phase is not Phase.HALF_OPEN:", "if False:"),
+        edit("sa.step", "if turn.peer is None and ike.phase not in (Phase.HALF_OPEN, Phase.CLOSED):", "if False:"),
     ),
     mutant(
         "keep the IKE SA that failed to authenticate",

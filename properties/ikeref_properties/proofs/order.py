@@ -9,6 +9,8 @@ from ikeref_model.terms import all_of, is_, isnt
 
 from ikeref_properties.proofs.words import ALIVE, ALL_SHUT, EVERY_STATE, LATER, OK, opened
 
+INITIAL = (Kind.IKE_SA_INIT, Kind.IKE_AUTH)
+
 REJECTED = (Outcome.AUTHENTICATION_FAILED, Outcome.INVALID_SYNTAX)
 
 ORDER: tuple[Sentence, ...] = (
@@ -109,9 +111,30 @@ ORDER: tuple[Sentence, ...] = (
         "1",
         ("7296-1-02",),
         request(Kind.IKE_AUTH),
-        isnt("ike.state", *HALF_OPEN),
+        isnt("ike.state", *HALF_OPEN, *LIVE),
         replies() - OK | NOTHING_SENT | ONE_WAY,
         unchanged=("*",),
+    ),
+    Sentence(
+        "1-auth-again",
+        "IKE_AUTH on an IKE SA that is authenticated is refused or dropped, and does nothing.",
+        "1",
+        ("7296-1-02",),
+        request(*INITIAL),
+        ALIVE,
+        reply_of(Outcome.INVALID_SYNTAX, Outcome.REFUSED) | NOTHING_SENT,
+        if_answered=reply_of(Outcome.REFUSED) | NOTHING_SENT,
+        after=ALIVE,
+    ),
+    Sentence(
+        "2.21.3-auth-again",
+        "Or it is answered with INVALID_SYNTAX, and that ends the IKE SA.",
+        "2.21.3",
+        ("7296-2.21.3-04",),
+        request(*INITIAL),
+        ALIVE,
+        if_answered=reply_of(Outcome.INVALID_SYNTAX),
+        after=all_of(is_("ike.state", Ike.CLOSED), is_("ike.own", NOTHING), ALL_SHUT),
     ),
     Sentence(
         "2.15-authenticated",

@@ -131,6 +131,18 @@ class Observer:
             case _:
                 return (self._commanded(record, Kind.LIVENESS, ""),)
 
+    def number(self, spi: bytes, *, sent: int = -1, seen: int = -1) -> None:
+        """Somebody has moved the Message IDs of an IKE SA by hand: of this end's requests, or of those of the peer."""
+        name = self._ikes[spi]
+        if seen >= 0:
+            self._taken[name] = self._taken.get(name, Taken())._replace(seen=seen)
+        moved = []
+        for state in self.monitor.states:
+            ike = state.ike(name)
+            ike = ike._replace(sent=sent if sent >= 0 else ike.sent, seen=seen if seen >= 0 else ike.seen)
+            moved.append(state.with_ike(ike))
+        self.monitor.states = frozenset(moved)
+
     # What befalls other IKE SAs
 
     def _divided(self, record: Record) -> tuple[tuple[sa.Output, ...], list[tuple[str, tuple[sa.Output, ...]]]]:
