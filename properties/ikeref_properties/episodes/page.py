@@ -14,8 +14,8 @@ takes any more.
 
 In an episode a peer may do what ikeref never does: a message is replaced by another one, rightly protected. Where no
 message tells what the event was (a timer, traffic), the episode tells it; what the end did is always what it did. A row
-counts where every explanation of a step has it, those of the steps that follow taken into account; or where another row
-of the same choice says the same, and it would do alone.
+counts as taken if the run is refused by the rows without it, and an answer if it is refused by the rows without that
+answer. (In three cases, listed in `episodes/table.py`, another row says the same there: then without both.)
 """
 
 

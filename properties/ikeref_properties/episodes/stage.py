@@ -13,7 +13,6 @@ from ikeref_model.endpoint_state import Endpoint as State
 from ikeref_model.events import Event, Observation
 from ikeref_model.monitor import Accepted, advance
 from ikeref_model.rows import Row
-from ikeref_model.tables import BY_NAME, ROWS
 
 from ikeref import sa, wire
 from ikeref.crypto import envelope
@@ -108,7 +107,8 @@ class Stage:
     # What was taken
 
     def taken(self) -> Taken:
-        """Rows that are in every explanation of some step, with the answer.
+        """Rows that are in every explanation of some step, with the answer; of explanations that lead to the same state
+        the monitor has one.
 
         What can't be seen at a step may be told by later ones: an explanation counts if the rest can be explained, too.
         """
@@ -121,13 +121,9 @@ class Stage:
                 after = frozenset(state for state, _, _ in ways)
         return frozenset(found)
 
-    def explains(self, name: str) -> Taken:
-        """A row with its answers in steps that it explains without the other rows of the same choice."""
-        choice = BY_NAME[name].choice
-        rows = tuple(each for each in ROWS if each.name == name or not choice or each.choice != choice)
-        steps = [step for chapter in self._chapters() for step in chapter.steps]
-        every = [way for step in steps for state in step.before for way in _ways(state, step.observation, rows)]
-        return frozenset(each for _, found in every for each in found if each[0] == name)
+    def allowed_by(self, rows: tuple[Row, ...]) -> bool:
+        """Whether other rows would allow all that was done."""
+        return all(_allows(rows, chapter) for chapter in self._chapters() if chapter.steps)
 
     def _chapters(self) -> list[Chapter]:
         return self._closed + [self._chapter(end) for end in ENDS]
@@ -320,8 +316,18 @@ class Stage:
         return envelope.protect(crypto, ike.suite, sk_e, sk_a, message, iv)
 
 
-def _ways(state: State, observation: Observation, rows: tuple[Row, ...] | None = None) -> Iterable[tuple[State, Taken]]:
+def _allows(rows: tuple[Row, ...], chapter: Chapter) -> bool:
+    states = chapter.steps[0].before
+    for step in chapter.steps:
+        result = advance(states, step.observation, rows)
+        if not isinstance(result, Accepted):
+            return False
+        states = result.states
+    return True
+
+
+def _ways(state: State, observation: Observation) -> Iterable[tuple[State, Taken]]:
     """The states to which an observation leads from that state, each with the rows that say so."""
-    result = advance(frozenset((state,)), observation, rows)
+    result = advance(frozenset((state,)), observation)
     for after, matches in result.ways if isinstance(result, Accepted) else ():
         yield after, frozenset(taken(match, observation) for match in matches)

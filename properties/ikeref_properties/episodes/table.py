@@ -301,10 +301,35 @@ def not_made() -> dict[tuple[str, str], Choice]:
     return by_row | ANSWERS_NOT_GIVEN
 
 
-def said(episode: Episode, stage: Stage) -> Taken:
-    """What was taken in an episode, in the words of `pairs`, as far as it is told by nothing else."""
+SAID_TWICE = {
+    ("collision.rekey_ike.undecided", ANY): ("ike.rekey.request.refuse", "TEMPORARY_FAILURE"),
+    ("ike.rekey.request.refuse", "TEMPORARY_FAILURE"): ("collision.rekey_ike.undecided", ANY),
+    ("lifetime.child.delete", ANY): ("lifetime.child.later", ANY),
+}
+"""What another row says too, where it is taken: which."""
+
+
+def without(*left_out: tuple[str, str]) -> tuple[Row, ...]:
+    """The rows without some, or without one of their answers."""
+    found = []
+    for row in ROWS:
+        answers = {answer for name, answer in left_out if name == row.name}
+        kept = frozenset(each for each in row.answers if (each.name or each.what) not in answers)
+        if kept and ANY not in answers:
+            found.append(row._replace(answers=kept))
+    return tuple(found)
+
+
+def takes(stage: Stage, pair: tuple[str, str]) -> bool:
+    """Whether a row is taken with that answer: without it, the rest of the rows does not allow what was done."""
+    if pair not in SAID_TWICE:
+        return not stage.allowed_by(without(pair))
+    other = SAID_TWICE[pair]
+    return not stage.allowed_by(without(pair, other)) and stage.allowed_by(without(other))
+
+
+def said(stage: Stage) -> Taken:
+    """What seems to be taken, in the words of `pairs`."""
     several = {row.name for row in ROWS if len(row.answers) > 1}
     taken = stage.taken()
-    for name, _ in episode.wanted():
-        taken |= stage.explains(name) if not any(each == name for each, _ in taken) else frozenset()
     return frozenset((name, answer.rpartition(" ")[2] if name in several else ANY) for name, answer in taken)
