@@ -1,10 +1,13 @@
 """What who reads along remembers of an end: what it has asked, and what it has answered (Sections 2.1 to 2.3)."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from ikeref_model.endpoint_state import counted
-from ikeref_model.events import Kind
+from ikeref_model.events import Change, Kind, Observation
 
+from ikeref import sa
 from ikeref.wire import Message
 
 
@@ -30,3 +33,15 @@ class Taken(NamedTuple):
     def after(self, number: int) -> "Taken":
         """The same when that request was answered too."""
         return Taken(*counted(number, self.seen, self.ahead), self.window)
+
+
+def extended(observation: Observation, changes: tuple[Change, ...]) -> Observation:
+    """The same with further changes."""
+    return replace(observation, changes=(*observation.changes, *changes))
+
+
+def messages(outputs: tuple[sa.Output, ...]) -> Iterator[tuple[Message, bool]]:
+    """The messages sent, and whether they were sent before."""
+    for output in outputs:
+        if type(output) is sa.Transmit and output.message is not None:
+            yield output.message, output.again

@@ -13,7 +13,6 @@ its own. An IKE SA that never had an authenticated peer ends without the model s
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from ikeref_model import events
@@ -32,7 +31,7 @@ from ikeref_properties.network import Flight, Initiate, Record
 from ikeref_properties.refinement import words
 from ikeref_properties.refinement.ends import Ends
 from ikeref_properties.refinement.fragments import Assembly, part_of
-from ikeref_properties.refinement.memory import Outstanding, Taken
+from ikeref_properties.refinement.memory import Outstanding, Taken, extended, messages
 
 Facts = tuple[tuple[str, bool], ...]
 _MAKING = (Kind.IKE_AUTH, Kind.CREATE_CHILD, Kind.REKEY_CHILD)
@@ -178,13 +177,13 @@ class Observer:
 
     def _has_no_id_left(self, name: str, before: list[sa.Output]) -> bool:
         """Whether the step, as far as it was looked at, used the last Message ID of either end (Section 2.2)."""
-        used = [message.message_id for message, _ in _messages(tuple(before)) if self._carrier(message) == name]
+        used = [message.message_id for message, _ in messages(tuple(before)) if self._carrier(message) == name]
         return any(each == LAST_MESSAGE_ID for each in used)
 
     # Commands
 
     def _commanded(self, record: Record, kind: Kind, child: str) -> Observation:
-        carriers = [self._carrier(message) for message, _ in _messages(record.outputs)]
+        carriers = [self._carrier(message) for message, _ in messages(record.outputs)]
         name = carriers[0] if carriers else self._up[-1] if self._up else ""
         return Observation(name, events.Command(kind, child), self._sent(record.outputs, name), self._changes(record))
 
@@ -213,7 +212,7 @@ class Observer:
         assert isinstance(record.event, Flight)
         datagram = record.event.datagram
         name = self._inits.get(datagram)
-        reply, again = next(_messages(record.outputs), (None, False))
+        reply, again = next(messages(record.outputs), (None, False))
         if name is None or (name in self._ended and reply is not None and not again):
             spi = reply.spi_r if reply is not None else NO_SPI
             name = self._ike(spi)
@@ -272,7 +271,7 @@ class Observer:
                 mine = self._child(words.rekeyed_spi(own.message) or b"")
                 if mine != self._child_of_peer(words.rekeyed_spi(message) or b""):
                     continue
-            for answer, _ in _messages(record.outputs):
+            for answer, _ in messages(record.outputs):
                 if answer.is_response and words.outcome_of(kind, answer) is Outcome.OK:
                     crossing = words.nonce_of(message), words.nonce_of(answer)
                     self._outstanding[name][number] = own._replace(crossing=crossing)
@@ -299,7 +298,7 @@ class Observer:
 
     def _facts_of_next(self, record: Record) -> Facts:
         """Whether the first IKE_AUTH request asks for EAP (Section 2.16)."""
-        sent = [message for message, _ in _messages(record.outputs) if message.exchange_type == ExchangeType.IKE_AUTH]
+        sent = [message for message, _ in messages(record.outputs) if message.exchange_type == ExchangeType.IKE_AUTH]
         return (("without_auth", not words.has_auth(sent[0])),) if sent else ()
 
     def _facts_of_response(self, own: Outstanding, outcome: Outcome, message: Message) -> Facts:
@@ -340,13 +339,13 @@ class Observer:
                     timer = self._why_closed(name, ends)
                     changes = self._changes(record, (*waiting, output))
                     if timer is None:  # It closes with the one before, of which it is the successor.
-                        found[-1] = _with(found[-1], changes)
+                        found[-1] = extended(found[-1], changes)
                     else:
                         found.append(Observation(name, timer, (), changes))
                     ends = ends.without(name)
                     waiting.clear()
                 case sa.Remove() if found and not waiting:
-                    found[-1] = _with(found[-1], self._changes(record, (output,)))
+                    found[-1] = extended(found[-1], self._changes(record, (output,)))
                 case _:
                     waiting.append(output)
         still = [Observation(name, events.Timer(Alarm.EXPIRY)) for name in ends.ikes]
@@ -497,14 +496,3 @@ class Observer:
 
 def _direction(inbound: bool) -> Direction:
     return Direction.IN if inbound else Direction.OUT
-
-
-def _with(observation: Observation, changes: tuple[events.Change, ...]) -> Observation:
-    return replace(observation, changes=(*observation.changes, *changes))
-
-
-def _messages(outputs: tuple[sa.Output, ...]) -> Iterator[tuple[Message, bool]]:
-    """The messages sent, and whether they were sent before."""
-    for output in outputs:
-        if type(output) is sa.Transmit and output.message is not None:
-            yield output.message, output.again
