@@ -30,8 +30,8 @@ After every step of every test both ends list the same IKE SAs and Child SAs: SP
 transforms. strongSwan is asked over its control socket; libreswan and OpenIKED by their own commands, and their kernel
 by `ip xfrm`, whose keys have to be those that ikeref derived. `lossy` is 20 % of all datagrams in each direction (10 %
 for fragments with strongSwan), chosen by the seed. Cells are tests passed of tests run; tests that choose the
-initiator by themselves are in the first column. Rows that name their daemon show what it does against the RFC, see
-[Findings](findings.md). {said}
+initiator by themselves are in the first column. Rows that name their daemon, and that of the Delete that is sent once,
+show what it does against the RFC, see [Findings](findings.md). {said}
 
 """
 FOOT = """
