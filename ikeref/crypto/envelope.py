@@ -11,7 +11,7 @@ from ikeref.crypto.provider import Provider, Suite
 from ikeref.errors import InvalidSyntax, LocalProtocolError
 from ikeref.registry import PayloadType
 from ikeref.wire import SK, SKF, Message, Payload, decode, decode_payloads, encode, encode_payloads, first_type
-from ikeref.wire.header import GENERIC_SIZE, HEADER_SIZE, pack_generic, pack_header
+from ikeref.wire.header import GENERIC_SIZE, HEADER_SIZE, new, pack_generic, pack_header
 
 _SK = int(PayloadType.SK)
 _ROOM = HEADER_SIZE + GENERIC_SIZE
@@ -76,16 +76,9 @@ def protect(
     if outer or size + GENERIC_SIZE > 0xFFFF:
         prefix = _prefix(message, outer, SK(first, bytes(size), flags), size)
     else:
-        prefix = pack_header(
-            message.spi_i,
-            message.spi_r,
-            _SK,
-            message.version,
-            message.exchange_type,
-            message.flags,
-            message.message_id,
-            size + _ROOM,
-        ) + pack_generic(first, flags, size + GENERIC_SIZE)
+        spi_i, spi_r, exchange_type, header_flags, message_id, _, version, _ = message
+        header = pack_header(spi_i, spi_r, _SK, version, exchange_type, header_flags, message_id, size + _ROOM)
+        prefix = header + pack_generic(first, flags, size + GENERIC_SIZE)
     return prefix + provider.encrypt(suite, sk_e, sk_a, prefix, iv, plaintext)
 
 
@@ -107,16 +100,9 @@ def unprotect(
     iv, plaintext = provider.decrypt(suite, sk_e, sk_a, prefix, closed.body)
     end = _content_end(plaintext)
     payloads = decode_payloads(closed.next_payload, plaintext[:end], len(prefix) + len(iv))
-    inner = Message(  # not `_replace`, which is slow
-        message.spi_i,
-        message.spi_r,
-        message.exchange_type,
-        message.flags,
-        message.message_id,
-        payloads,
-        message.version,
-    )
-    return Opened(inner, iv, plaintext[end:-1], message.payloads[:-1], closed.flags)
+    spi_i, spi_r, exchange_type, flags, message_id, outer, version, _ = message
+    inner = new(Message, (spi_i, spi_r, exchange_type, flags, message_id, payloads, version, b""))
+    return new(Opened, (inner, iv, plaintext[end:-1], outer[:-1], closed.flags))
 
 
 def protect_fragment(

@@ -4,7 +4,6 @@ Each is a function (key, data) -> octets. HMAC as in RFC 4868, the AES-based one
 """
 
 from collections.abc import Callable
-from functools import partial
 from hmac import digest
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -18,14 +17,24 @@ Function = Callable[[bytes, bytes], bytes]
 _ZERO = bytes(16)
 
 
-hmac_sha1: Function = partial(digest, digest="sha1")
-"""HMAC-SHA-1, 20 octets."""
-hmac_sha2_256: Function = partial(digest, digest="sha256")
-"""HMAC-SHA-256, 32 octets."""
-hmac_sha2_384: Function = partial(digest, digest="sha384")
-"""HMAC-SHA-384, 48 octets."""
-hmac_sha2_512: Function = partial(digest, digest="sha512")
-"""HMAC-SHA-512, 64 octets."""
+def hmac_sha1(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-1, 20 octets."""
+    return digest(key, data, "sha1")
+
+
+def hmac_sha2_256(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-256, 32 octets."""
+    return digest(key, data, "sha256")
+
+
+def hmac_sha2_384(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-384, 48 octets."""
+    return digest(key, data, "sha384")
+
+
+def hmac_sha2_512(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-512, 64 octets."""
+    return digest(key, data, "sha512")
 
 
 def aes_cmac(key: bytes, data: bytes) -> bytes:

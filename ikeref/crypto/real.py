@@ -40,11 +40,16 @@ class RealCrypto:
 
     def prf(self, prf: int, key: bytes, data: bytes) -> bytes:
         """See `Provider.prf`."""
-        return _prf(prf)(key, data)
+        function = PRF_FUNCTIONS.get(prf)
+        if function is None:
+            raise unsupported("pseudorandom function", name(Prf, prf))
+        return function(key, data)
 
     def prf_plus(self, prf: int, key: bytes, seed: bytes, length: int) -> bytes:
         """See `Provider.prf_plus`. Blocks are chained (`7296-2.13-09`); more than 255 are refused (`7296-2.13-11`)."""
-        function = _prf(prf)
+        function = PRF_FUNCTIONS.get(prf)
+        if function is None:
+            raise unsupported("pseudorandom function", name(Prf, prf))
         block = out = function(key, seed + b"\1")
         blocks = -(-length // len(block))
         if blocks > 255:
@@ -125,13 +130,6 @@ class RealCrypto:
             return self._groups[group]
         except KeyError:
             raise unsupported("key exchange method", name(KeGroup, group)) from None
-
-
-def _prf(prf: int) -> Function:
-    try:
-        return PRF_FUNCTIONS[prf]
-    except KeyError:
-        raise unsupported("pseudorandom function", name(Prf, prf)) from None
 
 
 def _integrity(suite: Suite) -> tuple[Function, int]:

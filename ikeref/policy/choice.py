@@ -29,6 +29,8 @@ _ESP: Final[Kinds] = ((1, False), (3, True), (4, True), (5, False))
 _AH: Final[Kinds] = ((3, False), (4, True), (5, False))
 """INTEG, KE, SN."""
 _KE: Final = TransformType.KE
+_NONE: Final = {kind: Transform(kind, 0) for kind in (3, 4)}
+"""The value NONE of the types that may be left out."""
 
 
 def kinds_of(protocol_id: int) -> Kinds:
@@ -93,7 +95,7 @@ def _policy(own: Proposal, kinds: Kinds) -> dict[int, list[Transform]]:
         allowed[transform.type].append(transform)
     for kind, optional in kinds:
         if optional and not allowed[kind]:
-            allowed[kind].append(Transform(kind, 0))
+            allowed[kind].append(_NONE[kind])
     return allowed
 
 
@@ -225,10 +227,12 @@ def _complete(chosen: Proposal, kinds: Kinds) -> list[Transform]:
     present = {transform.type: transform for transform in chosen.transforms}
     if len(present) < len(chosen.transforms):
         raise ValueError("two transforms of one type are no choice")
+    complete: list[Transform] = []
     for kind, optional in kinds:
         if not optional and kind not in present:
             raise ValueError(f"transforms without one of type {registry.name(TransformType, kind)} are no choice")
-    return [present.get(kind, _LEFT_OUT) for kind, _ in kinds]
+        complete.append(present.get(kind, _LEFT_OUT))
+    return complete
 
 
 def _out_of_place(chosen: Proposal) -> ValueError:

@@ -14,7 +14,7 @@ from ikeref.sa import certification, child
 from ikeref.sa.compose import first_error, maybe, notification, one, window_size
 from ikeref.sa.outputs import Established, InitialContact
 from ikeref.sa.turn import Turn
-from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report
+from ikeref.sa.values import Authentication, CreateChild, Handshake, IkeSa, Informational, Phase, Report, changed
 from ikeref.wire import AUTH, EAP, SA, IDi, IDr, Message, N, Payload, encode_id
 
 
@@ -171,8 +171,10 @@ def _first_child(connection: Connection, handshake: Handshake) -> ChildConfig | 
     """The first Child SA to create; none where both ends can do without (RFC 6023)."""
     if connection.childless and handshake.childless:
         return None
-    starting = [config for config in connection.children if config.start]
-    return starting[0] if starting else connection.children[0] if connection.children else None
+    for config in connection.children:
+        if config.start:
+            return config
+    return connection.children[0] if connection.children else None
 
 
 def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: Authentication) -> None:
@@ -256,7 +258,7 @@ def _create_further_children(turn: Turn, first: ChildConfig | None) -> None:
 def established(turn: Turn, ike: IkeSa, peer: Identity, message_id: int, **changes: Any) -> IkeSa:
     """The IKE SA is up; `message_id` is that of the IKE_AUTH exchange which did it."""
     turn.outputs.append(Established(ike.spi_i, ike.spi_r, peer))
-    return turn.put(ike._replace(phase=Phase.ESTABLISHED, handshake=None, authenticated_by=message_id, **changes))
+    return turn.put(changed(ike, phase=Phase.ESTABLISHED, handshake=None, authenticated_by=message_id, **changes))
 
 
 # Responder

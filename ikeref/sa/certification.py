@@ -32,7 +32,7 @@ def requests(connections: tuple[Connection, ...]) -> tuple[Payload, ...]:
 
     Of several connections, all that any of them believes: which it will be is known only by the peer's identity.
     """
-    if not any(isinstance(each.remote_auth, TrustAnchors | RawKeys) for each in connections):
+    if not [each for each in connections if isinstance(each.remote_auth, (TrustAnchors, RawKeys))]:
         return ()
     trusted = [c.remote_auth for c in connections if isinstance(c.remote_auth, TrustAnchors)]
     found: list[Payload] = []

@@ -22,6 +22,7 @@ from ikeref.sa.negotiation import (
     lacks_address,
     offered_selectors,
     own_selectors,
+    shared,
     verify_answer,
 )
 from ikeref.sa.options import NO_OPTIONS
@@ -172,6 +173,7 @@ def _made(
     assert ike.keys is not None
     assert ike.suite is not None
     local, remote = (agreed.tsi, agreed.tsr) if initiator else (agreed.tsr, agreed.tsi)
+    local, remote = shared(local, config.local_ts), shared(remote, config.remote_ts)
     return ChildSa(
         config.name,
         spi_in,

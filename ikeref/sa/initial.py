@@ -76,9 +76,9 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
 
 def _numbered(offer: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
     """Proposals are numbered from 1 (Section 3.3.1)."""
-    if all(proposal.number == index for index, proposal in enumerate(offer, 1)):
+    if [proposal.number for proposal in offer] == [*range(1, len(offer) + 1)]:
         return offer
-    return tuple(proposal._replace(number=index) for index, proposal in enumerate(offer, 1))
+    return tuple([proposal._replace(number=index) for index, proposal in enumerate(offer, 1)])
 
 
 def receive_response(turn: Turn, ike: IkeSa, message: Message, datagram: bytes, path: Path) -> None:
@@ -276,7 +276,7 @@ def respond(request: Message, datagram: bytes, path: Path, now: float, env: Envi
 
 def _certifies(connection: Connection) -> bool:
     """Whether signatures may pass, theirs or ours: then both ends have to announce hashes (RFC 7427 section 3)."""
-    verifies = isinstance(connection.remote_auth, TrustAnchors | RawKeys)
+    verifies = isinstance(connection.remote_auth, (TrustAnchors, RawKeys))
     return verifies or isinstance(connection.local_auth, PrivateKey)
 
 

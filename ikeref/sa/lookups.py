@@ -11,6 +11,7 @@ from ikeref.policy.credentials import TrustAnchors
 from ikeref.registry import ExchangeType
 from ikeref.sa import authentication, certification
 from ikeref.sa.certification import Fetched
+from ikeref.sa.compose import holds
 from ikeref.sa.outputs import Fetch
 from ikeref.sa.turn import Turn
 from ikeref.sa.values import Held, IkeSa, Path
@@ -24,7 +25,7 @@ def waits(turn: Turn, ike: IkeSa, message: Message, path: Path) -> bool:
         return False
     if handshake.held is not None:
         raise Dropped("certificates of that peer are being looked up", section="3.6")
-    if CERT not in map(type, message.payloads):
+    if not holds(message.payloads, CERT):
         return False
     known = [each.url for each in handshake.fetched]
     wanted = [url for url in certification.urls(message.payloads, _hosts(turn, ike, message)) if url not in known]

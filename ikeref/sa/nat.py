@@ -9,8 +9,8 @@ from ikeref.registry import NotifyType
 from ikeref.sa.values import Address, Path
 from ikeref.wire import N, Payload
 
-_SOURCE: Final = NotifyType.NAT_DETECTION_SOURCE_IP
-_DESTINATION: Final = NotifyType.NAT_DETECTION_DESTINATION_IP
+_SOURCE: Final = int(NotifyType.NAT_DETECTION_SOURCE_IP)
+_DESTINATION: Final = int(NotifyType.NAT_DETECTION_DESTINATION_IP)
 
 
 def digest(spi_i: bytes, spi_r: bytes, address: Address) -> bytes:
@@ -40,8 +40,9 @@ def detect(payloads: tuple[Payload, ...], spi_i: bytes, spi_r: bytes, path: Path
 
     There can be several source digests, of a sender that does not know its address; one that matches is enough.
     """
-    sources = [p.data for p in payloads if type(p) is N and p.type == _SOURCE]
-    destinations = [p.data for p in payloads if type(p) is N and p.type == _DESTINATION]
+    said = [payload for payload in payloads if type(payload) is N]
+    sources = [each.data for each in said if each.type == _SOURCE]
+    destinations = [each.data for each in said if each.type == _DESTINATION]
     local = bool(destinations) and digest(spi_i, spi_r, path.local) not in destinations
     remote = bool(sources) and digest(spi_i, spi_r, path.remote) not in sources
     return local, remote

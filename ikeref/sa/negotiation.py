@@ -62,6 +62,11 @@ def in_transport_mode(ike: IkeSa, local: Selectors, remote: Selectors) -> tuple[
     )
 
 
+def shared(agreed: Selectors, known: Selectors) -> Selectors:
+    """What is agreed; where policy says the same, policy's own value, which all Child SAs have in common."""
+    return known if agreed == known else agreed
+
+
 # Responder
 
 
@@ -98,6 +103,7 @@ def decide(
             raise InvalidSyntax("the SPI of a Child SA has 4 octets", section="3.3.1", field="SA.Proposal.SPI")
         suite = choice.child_suite_of(chosen)
         _, narrowed_i, narrowed_r, transport, original = candidate
+        narrowed_i, narrowed_r = shared(narrowed_i, config.remote_ts), shared(narrowed_r, config.local_ts)
         more = False
         if old is None and (len(found) > 1 or config.single_pair):
             others = [each for each in found[index + 1 :] if choice.choose(offer, _acceptable(each.config, with_ke))]

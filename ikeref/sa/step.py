@@ -50,6 +50,7 @@ from ikeref.sa.values import (
     Report,
     Session,
     TellInvalidSpi,
+    changed,
 )
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, N
 from ikeref.wire.header import Header
@@ -303,7 +304,7 @@ def _process_response(turn: Turn, ike: IkeSa, place: int, message: Message, path
     # State
     turn.outputs.append(Received(message, path))
     others = ike.outstanding[:place] + ike.outstanding[place + 1 :]
-    ike = turn.put(ike._replace(outstanding=others, heard=turn.now))
+    ike = turn.put(changed(ike, outstanding=others, heard=turn.now))
     if path != ike.path and _follows(ike):
         ike = _follow(turn, ike, path)
     if broken:
@@ -377,6 +378,8 @@ def _command(turn: Turn, command: Command) -> None:
 def _pump(turn: Turn) -> None:
     """Start what waits, as far as windows have room."""
     _renew(turn)
+    if not [ike for ike in turn.ikes if ike.queue]:
+        return
     for spi in [ike.spi for ike in turn.ikes]:
         ike = turn.ike(spi)
         while ike is not None and ike.queue and _may_start(turn, ike, ike.queue[0]):

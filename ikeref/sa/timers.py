@@ -54,7 +54,8 @@ def _established_deadline(ike: IkeSa, settings: Settings) -> float:
             due = min(due, ike.heard + settings.liveness_seconds)
         if ike.rekey_at:
             due = min(due, ike.rekey_at)
-        due = min(due, _farewell(ike, settings))
+        if ike.ends_at:
+            due = min(due, _farewell(ike, settings))
     return due
 
 

@@ -28,6 +28,7 @@ from ikeref.sa.values import (
     RekeyIke,
     Retry,
     Session,
+    changed,
 )
 from ikeref.wire import FLAG_INITIATOR, FLAG_RESPONSE, Message, Payload
 from ikeref.wire.encapsulation import KEEPALIVE, wrap
@@ -69,12 +70,15 @@ class Turn:
 
     def put(self, ike: IkeSa) -> IkeSa:
         """Store an IKE SA, the newest last, in place of the one with the same SPI of ours."""
-        spi = ike.spi
-        for index, other in enumerate(self.ikes):
+        ikes, spi = self.ikes, ike.spi
+        if len(ikes) == 1 and ikes[0].spi == spi:
+            self.ikes = (ike,)
+            return ike
+        for index, other in enumerate(ikes):
             if other.spi == spi:
-                self.ikes = (*self.ikes[:index], ike, *self.ikes[index + 1 :])
+                self.ikes = (*ikes[:index], ike, *ikes[index + 1 :])
                 return ike
-        self.ikes = (*self.ikes, ike)
+        self.ikes = (*ikes, ike)
         return ike
 
     @property
@@ -135,7 +139,7 @@ class Turn:
         self.outputs.append(Install(True, child, path))
         if outbound:
             self.outputs.append(Install(False, child, path))
-            self.put_child(child._replace(keys=None))
+            self.put_child(changed(child, keys=None))
         else:
             self.put_child(child._replace(outbound=False))
 
@@ -246,7 +250,8 @@ class Turn:
         deadline = self.now + window.wait(1, settings.retransmit_initial_seconds, settings.retransmit_base)
         exchange = Exchange(message.message_id, message, datagrams, intent, deadline)
         earlier = ike.outstanding if message.message_id else ()  # IKE_SA_INIT anew takes the place of the last
-        ike = ike._replace(
+        ike = changed(
+            ike,
             outstanding=(*earlier, exchange),
             next_request=message.message_id + 1,
             sent=self.now,
@@ -311,8 +316,9 @@ class Turn:
         return window.patience(settings.retransmit_initial_seconds, settings.retransmit_base, settings.retransmit_tries)
 
     def authenticated(self, peer: Identity) -> None:
-        """The peer has proved who it is."""
-        self.peer = peer
+        """The peer has proved who it is: mostly whom policy names, and then policy's own value is kept."""
+        expected = self.connection.remote_id
+        self.peer = expected if peer == expected else peer
 
 
 def _sealed(ike: IkeSa, datagrams: tuple[bytes, ...]) -> int:

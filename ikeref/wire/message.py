@@ -86,11 +86,10 @@ def encode(message: Message) -> bytes:
     if len(spi_i) != 8 or len(spi_r) != 8:
         raise LocalProtocolError("an IKE SPI has 8 octets", section="3.1", offset=0, field="Header")
     try:
-        parts = encode_chain(payloads)
-        parts.append(trailing)
-        length = HEADER_SIZE + sum(map(len, parts))
+        body = b"".join(encode_chain(payloads)) + trailing
         following = first_type(payloads)
+        length = HEADER_SIZE + len(body)
         header = pack_header(spi_i, spi_r, following, version, exchange_type, flags, message_id, length)
     except (struct.error, OverflowError) as error:
         raise LocalProtocolError(f"a value does not fit its field: {error}", section="3.1") from None
-    return header + b"".join(parts)
+    return header + body

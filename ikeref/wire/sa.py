@@ -120,10 +120,8 @@ def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
     position = previous = start
     last = _MORE_PROPOSALS
     while last == _MORE_PROPOSALS:
-        if position == stop:
-            raise _no_proposal(start, previous, len(proposals))
         if stop - position < 8:
-            raise _wrong("a proposal has at least 8 octets", "3.3.1", position, len(proposals), "")
+            raise _no_proposal(start, previous, len(proposals), position, stop)
         last, reserved, length, number, protocol_id, spi_size, count = _unpack_proposal(octets, position)
         end = position + length
         body = position + 8 + spi_size
@@ -162,15 +160,10 @@ def decode_sa(octets: bytes, start: int, stop: int, flags: int) -> SA:
             )
         spi = octets[position + 8 : body]
         proposals.append(new(Proposal, (number, protocol_id, spi, tuple(transforms), reserved)))
-        if last != _MORE_PROPOSALS and last != _LAST:
-            raise _wrong(
-                f"Last Substruc is {last}, and only 0 and 2 have a meaning",
-                "3.3.1",
-                position,
-                len(proposals) - 1,
-                ".Last Substruc",
-            )
         previous, position = position, end
+    if last != _LAST:
+        reason = f"Last Substruc is {last}, and only 0 and 2 have a meaning"
+        raise _wrong(reason, "3.3.1", previous, len(proposals) - 1, ".Last Substruc")
     if position != stop:
         raise _wrong(f"{stop - position} octets follow the last proposal", "3.3", position, len(proposals), "")
     return new(SA, (tuple(proposals), flags))
@@ -182,11 +175,8 @@ def _decode_transforms(octets: bytes, start: int, stop: int, proposal: int) -> l
     position = previous = start
     last = _MORE_TRANSFORMS if start < stop else _LAST
     while last == _MORE_TRANSFORMS:
-        if position == stop:
-            reason = "Last Substruc announces a transform, and none follows"
-            raise _wrong(reason, "3.3.2", previous, proposal, ".Last Substruc", len(transforms) - 1)
         if stop - position < 8:
-            raise _wrong("a transform has at least 8 octets", "3.3.2", position, proposal, "", len(transforms))
+            raise _no_transform(previous, proposal, len(transforms), position, stop)
         last, reserved, length, kind, reserved2, number = _unpack_transform(octets, position)
         end = position + length
         if length < 8 or end > stop:
@@ -200,16 +190,10 @@ def _decode_transforms(octets: bytes, start: int, stop: int, proposal: int) -> l
             )
         attributes = _decode_attributes(octets, position + 8, end, proposal, len(transforms)) if length > 8 else ()
         transforms.append(new(Transform, (kind, number, attributes, reserved, reserved2)))
-        if last != _MORE_TRANSFORMS and last != _LAST:
-            raise _wrong(
-                f"Last Substruc is {last}, and only 0 and 3 have a meaning",
-                "3.3.2",
-                position,
-                proposal,
-                ".Last Substruc",
-                len(transforms) - 1,
-            )
         previous, position = position, end
+    if last != _LAST:
+        reason = f"Last Substruc is {last}, and only 0 and 3 have a meaning"
+        raise _wrong(reason, "3.3.2", previous, proposal, ".Last Substruc", len(transforms) - 1)
     if position != stop:
         raise _wrong(
             f"{stop - position} octets follow the last transform", "3.3.2", position, proposal, "", len(transforms)
@@ -244,8 +228,20 @@ def _decode_attributes(octets: bytes, start: int, stop: int, proposal: int, tran
     return tuple(attributes)
 
 
-def _no_proposal(start: int, previous: int, count: int) -> InvalidSyntax:
-    """The error of an SA payload that ends where a proposal is announced; `previous` is where the last one begins."""
+def _no_transform(previous: int, proposal: int, count: int, position: int, stop: int) -> InvalidSyntax:
+    """The error of a proposal with too few octets at `position`, where a transform is announced; `previous` is where
+    the last one begins."""
+    if position < stop:
+        return _wrong("a transform has at least 8 octets", "3.3.2", position, proposal, "", count)
+    reason = "Last Substruc announces a transform, and none follows"
+    return _wrong(reason, "3.3.2", previous, proposal, ".Last Substruc", count - 1)
+
+
+def _no_proposal(start: int, previous: int, count: int, position: int, stop: int) -> InvalidSyntax:
+    """The error of an SA payload with too few octets at `position`, where a proposal is announced; `previous` is where
+    the last one begins."""
+    if position < stop:
+        return _wrong("a proposal has at least 8 octets", "3.3.1", position, count, "")
     if count:
         reason = "Last Substruc announces a proposal, and none follows"
         return _wrong(reason, "3.3.1", previous, count - 1, ".Last Substruc")

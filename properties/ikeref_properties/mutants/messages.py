@@ -279,10 +279,11 @@ OCTETS: tuple[Mutant, ...] = (
         "2.5",
         edit(
             "sa.compose",
-            "    if kinds.count(kind) > 1:\n",
-            "    if kind.__name__ == 'Nonce' and any(each.__name__ == 'SA' for each in kinds[kinds.index(kind) :]):\n"
-            "        raise InvalidSyntax('out of order', section=section)\n"
-            "    if kinds.count(kind) > 1:\n",
+            "            found = payload\n",
+            "            kinds = [each.__name__ for each in map(type, payloads)]\n"
+            "            if kind.__name__ == 'Nonce' and 'SA' in kinds[kinds.index('Nonce') :]:\n"
+            "                raise InvalidSyntax('out of order', section=section)\n"
+            "            found = payload\n",
         ),
         origin="7296-2.5-21",
     ),
