@@ -18,6 +18,7 @@ from ikeref.crypto import ChildSuite, Suite
 from ikeref.errors import InvalidSyntax, NoProposalChosen
 from ikeref.registry import AttributeType, Encr, Integ, KeGroup, ProtocolId, TransformType
 from ikeref.wire import Proposal, Transform
+from ikeref.wire.header import new
 
 Kinds = tuple[tuple[int, bool], ...]
 """Transform types of a protocol, each with whether it may be NONE or left out."""
@@ -197,7 +198,7 @@ def suite_of(chosen: Proposal) -> Suite:
     if chosen.protocol_id != ProtocolId.IKE:
         raise _out_of_place(chosen)
     encr, prf, integ, group = _complete(chosen, _IKE)
-    return Suite(encr.id, encr.key_length or 0, prf.id, integ.id, group.id)
+    return new(Suite, (encr.id, encr.key_length or 0, prf.id, integ.id, group.id))
 
 
 def suites_of(own: Proposal) -> tuple[Suite, ...]:
@@ -216,7 +217,7 @@ def child_suite_of(chosen: Proposal) -> ChildSuite:
         integ, group, esn = _complete(chosen, _AH)
     else:
         raise _out_of_place(chosen)
-    return ChildSuite(chosen.protocol_id, encr.id, encr.key_length or 0, integ.id, group.id, esn.id)
+    return new(ChildSuite, (chosen.protocol_id, encr.id, encr.key_length or 0, integ.id, group.id, esn.id))
 
 
 _LEFT_OUT: Final = Transform(0, 0)

@@ -12,7 +12,7 @@ from ikeref.sa.compose import first_error, notification, one
 from ikeref.sa.environment import Environment
 from ikeref.sa.outputs import Received, Step
 from ikeref.sa.turn import Turn
-from ikeref.sa.values import Answer, Handshake, IkeSa, Initial, Path, Phase, Session
+from ikeref.sa.values import Answer, Handshake, IkeSa, Initial, Path, Phase, Session, changed
 from ikeref.wire import (
     FLAG_INITIATOR,
     FLAG_RESPONSE,
@@ -70,7 +70,7 @@ def _send(turn: Turn, ike: IkeSa, handshake: Handshake, group: int) -> None:
     )
     message = Message(ike.spi_i, NO_SPI, ExchangeType.IKE_SA_INIT, FLAG_INITIATOR, 0, payloads)
     datagram = wire.encode(message)
-    handshake = handshake._replace(group=group, private=private, init_request=datagram, rounds=handshake.rounds + 1)
+    handshake = changed(handshake, group=group, private=private, init_request=datagram, rounds=handshake.rounds + 1)
     turn.send_request(ike, message, (datagram,), Initial(), handshake=handshake)
 
 
@@ -143,7 +143,8 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
     # Derive
     assert handshake.private is not None
     g_ir = turn.env.crypto.agree(suite.group, handshake.private, key_exchange.public)
-    handshake = handshake._replace(
+    handshake = changed(
+        handshake,
         nr=nonce.data,
         init_response=datagram,
         hashes=_announced(payloads),
@@ -157,7 +158,8 @@ def _accept(turn: Turn, ike: IkeSa, handshake: Handshake, message: Message, data
     moves = (local or remote or turn.connection.force_encapsulation) and not ike.path.encapsulated
     # State
     turn.outputs.append(Received(message, path))
-    ike = ike._replace(
+    ike = changed(
+        ike,
         phase=Phase.AUTH_SENT,
         spi_r=message.spi_r,
         path=_encapsulated(ike.path, turn.connection) if moves else ike.path,

@@ -229,7 +229,7 @@ class Turn:
 
     def announce_keys(self, spi_i: bytes, spi_r: bytes, suite: Suite, keys: IkeKeys) -> None:
         """Tell key logs."""
-        self.outputs.append(NewKeys(spi_i, spi_r, suite, keys))
+        self.outputs.append(new(NewKeys, (spi_i, spi_r, suite, keys)))
 
     def request(
         self, ike: IkeSa, exchange_type: ExchangeType, payloads: tuple[Payload, ...], intent: Intent, **changes: Any
@@ -276,8 +276,8 @@ class Turn:
             kept = window.kept(ike.answered, request.message_id, ike.window)
             answers = tuple([each for each in (*ike.answers, answer) if each.message.message_id in kept])
             expected = window.next_expected(ike.expected, kept)
-        ike = ike._replace(
-            answers=answers, expected=expected, sealed=_sealed(ike, datagrams), sent=self.now, heard=self.now
+        ike = changed(
+            ike, answers=answers, expected=expected, sealed=_sealed(ike, datagrams), sent=self.now, heard=self.now
         )
         self.transmit(path, datagrams, message)
         return self.put(ike)

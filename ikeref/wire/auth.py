@@ -1,9 +1,12 @@
 """The Authentication payload (Section 3.8)."""
 
-from typing import NamedTuple
+import struct
+from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.wire.header import new
+
+_pack: Final = struct.Struct(">B3s").pack
 
 
 class AUTH(NamedTuple):
@@ -42,4 +45,4 @@ def decode_auth(octets: bytes, start: int, stop: int, flags: int) -> AUTH:
 
 def encode_auth(payload: AUTH) -> bytes:
     """The body of an AUTH payload. Section 3.8."""
-    return payload.method.to_bytes(1, "big") + payload.reserved.to_bytes(3, "big") + payload.data
+    return _pack(payload.method, payload.reserved.to_bytes(3, "big")) + payload.data

@@ -1,11 +1,13 @@
 """The Identification payloads, initiator and responder (Section 3.5)."""
 
+import struct
 from typing import Final, NamedTuple
 
 from ikeref.errors import InvalidSyntax
 from ikeref.registry import IdType
 from ikeref.wire.header import new
 
+_pack: Final = struct.Struct(">B3s").pack
 _SIZES: Final[dict[int, int]] = {IdType.IPV4_ADDR: 4, IdType.IPV6_ADDR: 16}
 """Octets of Identification Data where the type fixes them (Section 3.5)."""
 
@@ -79,4 +81,4 @@ def encode_id(payload: IDi | IDr) -> bytes:
 
     Sections 2.15 and 3.5.
     """
-    return payload.id_type.to_bytes(1, "big") + payload.reserved.to_bytes(3, "big") + payload.data
+    return _pack(payload.id_type, payload.reserved.to_bytes(3, "big")) + payload.data
