@@ -249,10 +249,9 @@ def complete(
 
 
 def _create_further_children(turn: Turn, first: ChildConfig | None) -> None:
-    ike = turn.current
     for config in turn.connection.children:
-        if ike is not None and config.start and (first is None or config.name != first.name):
-            ike = turn.enqueue(ike, CreateChild(config.name))
+        if config.start and (first is None or config.name != first.name) and (ike := turn.current) is not None:
+            turn.enqueue(ike, CreateChild(config.name))
 
 
 def established(turn: Turn, ike: IkeSa, peer: Identity, message_id: int, **changes: Any) -> IkeSa:

@@ -487,9 +487,9 @@ class Session(NamedTuple):
         for ike in self.ikes:
             taken.append(ike.spi)
             for exchange in ike.outstanding:
-                match exchange.intent:
-                    case Authentication(spi_in=spi) | ChildRequest(spi_in=spi) | IkeRequest(spi=spi):
-                        taken.append(spi)
-                    case _:
-                        pass
+                intent = exchange.intent
+                if isinstance(intent, (Authentication, ChildRequest)):
+                    taken.append(intent.spi_in)
+                elif isinstance(intent, IkeRequest):
+                    taken.append(intent.spi)
         return tuple(taken)
