@@ -33,7 +33,7 @@ _DRAWS = 64
 _PAUSE_SECONDS = 1.0
 """Until what failed for want of randomness is tried again."""
 _HALF_OPEN = Phase.HALF_OPEN
-_ENCRYPTED = (PayloadType.SK, PayloadType.SKF)
+_ENCRYPTED = (int(PayloadType.SK), int(PayloadType.SKF))
 
 
 class Endpoint:

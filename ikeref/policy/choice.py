@@ -29,7 +29,7 @@ _ESP: Final[Kinds] = ((1, False), (3, True), (4, True), (5, False))
 """ENCR, INTEG, KE, SN."""
 _AH: Final[Kinds] = ((3, False), (4, True), (5, False))
 """INTEG, KE, SN."""
-_KE: Final = TransformType.KE
+_KE: Final = int(TransformType.KE)
 _NONE: Final = {kind: Transform(kind, 0) for kind in (3, 4)}
 """The value NONE of the types that may be left out."""
 

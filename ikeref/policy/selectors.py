@@ -29,8 +29,8 @@ __all__ = [
     "with_address",
 ]
 
-_IPV4: Final = TsType.IPV4_ADDR_RANGE
-_IPV6: Final = TsType.IPV6_ADDR_RANGE
+_IPV4: Final = int(TsType.IPV4_ADDR_RANGE)
+_IPV6: Final = int(TsType.IPV6_ADDR_RANGE)
 _OPAQUE: Final = 65536
 _MOST: Final = 255
 """Selectors that one payload can count (Section 3.13)."""

@@ -16,14 +16,18 @@ _unpack_transform: Final = _TRANSFORM.unpack_from
 _pack_transform: Final = _TRANSFORM.pack
 _unpack_attribute: Final = _ATTRIBUTE.unpack_from
 
-_KEY_LENGTH: Final = AttributeType.KEY_LENGTH
+_KEY_LENGTH: Final = int(AttributeType.KEY_LENGTH)
 _LAST: Final = 0
 _MORE_PROPOSALS: Final = 2
 _MORE_TRANSFORMS: Final = 3
 _ATTRIBUTE_FORMAT: Final = 0x8000
 """The AF bit: the attribute is Type/Value (TV), not Type/Length/Value (TLV)."""
 
-SPI_SIZES: Final[dict[int, tuple[int, ...]]] = {ProtocolId.IKE: (0, 8), ProtocolId.AH: (4,), ProtocolId.ESP: (4,)}
+SPI_SIZES: Final[dict[int, tuple[int, ...]]] = {
+    int(ProtocolId.IKE): (0, 8),
+    int(ProtocolId.AH): (4,),
+    int(ProtocolId.ESP): (4,),
+}
 """Octets of the SPI in a proposal, by protocol (Section 3.3.1): for IKE none at first, eight in a rekey."""
 
 

@@ -14,7 +14,7 @@ _pack_start: Final = _START.pack
 _unpack_start: Final = _START.unpack_from
 _pack_range: Final = _RANGE.pack
 
-ADDRESS_SIZES: Final[dict[int, int]] = {TsType.IPV4_ADDR_RANGE: 4, TsType.IPV6_ADDR_RANGE: 16}
+ADDRESS_SIZES: Final[dict[int, int]] = {int(TsType.IPV4_ADDR_RANGE): 4, int(TsType.IPV6_ADDR_RANGE): 16}
 """Octets of each address of a selector, by TS Type."""
 _LAYOUTS: Final = {kind: struct.Struct(f">BBHHH{size}s{size}s") for kind, size in ADDRESS_SIZES.items()}
 """A whole selector, by TS Type."""
