@@ -93,7 +93,7 @@ def verdict(report: Report) -> str:
             return f"Violation: packet {first.number} is the first that no state explains; {count}."
         case _:
             keyless = any(sa.keyless for sa in report.sas)
-            nothing = "give the keys with --keys" if keyless else "nothing in it can be judged"
+            nothing = "no keys of its IKE SAs are known (--keys)" if keyless else "nothing in it can be judged"
             why = "; ".join(report.limits) or nothing
             return f"Inconclusive: {why}; {count}."
 

@@ -26,6 +26,17 @@ def writing(target: Path) -> Iterator[None]:
         stop(f"can't write {target}: {(error.strerror or str(error)).lower()}; choose another place for it")
 
 
+def writable(*targets: Path | None) -> None:
+    """Stop where one of these can't be written: said before the work is done, not after it."""
+    for target in targets:
+        if target is not None:
+            with writing(target):
+                existed = target.exists()
+                target.open("ab").close()
+                if not existed:
+                    target.unlink()
+
+
 @contextmanager
 def reading(source: Path) -> Iterator[None]:
     """Turns errors of reading a file into a sentence."""

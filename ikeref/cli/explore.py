@@ -19,7 +19,7 @@ from rich.text import Text
 from typer import Exit, Option
 
 from ikeref.cli import explore_show
-from ikeref.cli.complain import stop
+from ikeref.cli.complain import stop, writable
 from ikeref.wire import decode_payloads, encode_payloads, first_type
 
 INCONCLUSIVE: Final = 3
@@ -70,6 +70,7 @@ def explore(
     Exit code: 0 if nothing deviates in any state, 1 if something does, 2 if it could not run, 3 if time was too short.
     """
     console = Console(highlight=False)
+    writable(pcap)
     if list_faults:
         console.print(_faults())
         return

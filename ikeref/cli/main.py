@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from io import TextIOWrapper
 from typing import Any, Final, NamedTuple
 
@@ -44,7 +45,8 @@ class Commands(TyperGroup):
         for entry in COMMANDS:
             if entry.name == cmd_name:
                 single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-                single.command(entry.name)(getattr(import_module(entry.module), entry.name))
+                function = getattr(import_module(entry.module), entry.name)
+                single.command(entry.name, help=_paragraphs(function.__doc__))(function)
                 return typer.main.get_command(single)
         return None
 
@@ -58,6 +60,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _paragraphs(docstring: str) -> str:
+    """A line for each paragraph: the terminal breaks it where it ends, not where the source does."""
+    return "\n\n".join(" ".join(each.split()) for each in cleandoc(docstring).split("\n\n"))
 
 
 def _version(wanted: bool) -> None:

@@ -8,10 +8,14 @@ import dpkt
 import pytest
 from typer.testing import CliRunner
 
+from ikeref import wire
 from ikeref.cli.main import app
 from ikeref.cli.tour.export import Files
 from ikeref.cli.tour.life import Options
 from ikeref.cli.tour.report import run
+from ikeref.crypto import Suite, envelope
+from ikeref.crypto.real import RealCrypto
+from ikeref.registry import Encr, Integ
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 BAD: list[dict[str, Any]] = json.loads((VECTORS / "bad" / "plain.json").read_text())["vectors"]
@@ -103,6 +107,8 @@ def test_fields_cover_every_octet_once() -> None:
         (("abc",), "not hexadecimal digits"),
         (("00", "--port", "501"), "--port is 500 or 4500"),
         (("00", "--keys", "nowhere"), "can't read nowhere"),
+        (("00", "--keys", str(VECTORS)), "ikev2_decryption_table: no such file"),
+        ((str(VECTORS),), "is a folder"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_is_exit_code_2(arguments: tuple[str, ...], says: str) -> None:
@@ -124,6 +130,41 @@ def test_a_bad_file_of_keys_is_said(content: str, tmp_path: Path) -> None:
     code, output = ikeref(CONTROL, "--keys", str(tmp_path / "keys"))
     assert code == 2
     assert "keys" in output
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sk_ei": "00", "sk_er": "00"}, "the keys do not fit the cipher"),
+        ({"encr": "AES_CBC", "integ": None}, "integrity algorithm NONE is not supported"),
+        ({"encr": None}, "encryption algorithm 0 is not supported"),
+    ],
+    ids=["size", "integrity", "cipher"],
+)
+def test_keys_that_do_not_fit_leave_sk_closed(changes: dict[str, str | None], says: str, tmp_path: Path) -> None:
+    folder = VECTORS / "generated" / "collision-delete-delete-child"
+    (capture,) = folder.glob("*.pcap")
+    (keys,) = folder.glob("*.keys.json")
+    found = json.loads(keys.read_text())
+    for each in found["ike_sas"]:
+        each |= changes
+    (tmp_path / "keys.json").write_text(json.dumps(found))
+    code, output = ikeref(str(capture), "--keys", str(tmp_path / "keys.json"))
+    assert code == 0
+    assert f"SK stays closed: {says}" in " ".join(output.split())
+
+
+def test_what_an_old_cipher_protects_is_opened(tmp_path: Path) -> None:
+    """Nobody negotiates it unasked, and captures have it all the same."""
+    crypto, suite = RealCrypto(legacy=True), Suite(Encr.TRIPLE_DES, 0, 2, Integ.HMAC_SHA1_96, 14)
+    message = wire.Message(b"initiate", b"response", 37, wire.FLAG_INITIATOR, 2, (wire.N(16384),))
+    octets = envelope.protect(crypto, suite, bytes(range(24)), bytes(20), message, bytes(crypto.iv_size(suite)))
+    entry = {"spi_i": message.spi_i.hex(), "spi_r": message.spi_r.hex(), "encr": "3DES_CBC", "integ": "HMAC_SHA1_96"}
+    entry |= {"sk_ei": bytes(range(24)).hex(), "sk_ai": bytes(20).hex()}
+    (tmp_path / "keys.json").write_text(json.dumps({"ike_sas": [entry]}))
+    code, output = ikeref(octets.hex(), "--keys", str(tmp_path / "keys.json"))
+    assert code == 0
+    assert "HDR, SK {N(INITIAL_CONTACT)}" in output
 
 
 # Captures and keys
@@ -151,7 +192,7 @@ def test_captures_of_the_tour_open_with_its_key_log(ike: str, nat: bool, tmp_pat
     assert found[2]["inside"] == ["IDi", "IDr", "AUTH", "SA", "TSi", "TSr"]
     assert all("inside" in each for each in found[2:])
     code, output = ikeref(str(files.capture))
-    assert "SK stays closed: no keys given" in output
+    assert "SK stays closed: no keys for this IKE SA; --keys gives them" in output
     code, output = ikeref(str(files.capture), "--packet", "3", "--keys", str(files.folder))
     assert "'alice.example'" in output
 

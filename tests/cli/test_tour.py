@@ -212,10 +212,14 @@ def test_the_trace_is_json_without_keys(tmp_path: Path) -> None:
         assert secret not in text
 
 
-def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
-    code, output = ikeref(*QUIET, "--html", str(tmp_path / "missing" / "tour.html"))
+@pytest.mark.parametrize("option", ["--html", "--pcap", "--json", "--svg"])
+@pytest.mark.parametrize("place", ["missing/tour.html", ""])
+def test_what_cannot_be_written_is_said_before_the_tour_begins(option: str, place: str, tmp_path: Path) -> None:
+    code, output = ikeref("tour", option, str(tmp_path / place))
     assert code == 2
-    assert "missing/tour.html" in output.replace("\n", "")
+    assert f"can't write {tmp_path / place}" in output.replace("\n", "")
+    assert "IKE_SA_INIT" not in output
+    assert not list(tmp_path.iterdir())
 
 
 def tshark(capture: Path, keys: Path, *fields: str) -> list[list[str]]:

@@ -15,6 +15,7 @@ from ikeref.cli.complain import reading, stop
 from ikeref.cli.decode import show
 from ikeref.cli.decode.explain import Explainer, KeyRing
 from ikeref.cli.decode.source import Given, SourceError, digits, given
+from ikeref.net.keylog import IKE_TABLE
 from ikeref.net.packets import Unreadable
 
 DEFECTS = 1
@@ -70,7 +71,7 @@ def decode(
 def _ring(path: Path | None) -> KeyRing:
     if path is None:
         return {}
-    with reading(path):
+    with reading(path / IKE_TABLE if path.is_dir() else path):
         try:
             return {(each.spi_i, each.spi_r): each for each in read_keys(path)}
         except Unreadable as error:

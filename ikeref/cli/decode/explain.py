@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 from ikeref_properties.capture.keys import Keys
+from ikeref_properties.capture.opening import Unchecked
 
 from ikeref import wire
 from ikeref.cli.decode.source import NAT_PORT, Given
-from ikeref.crypto.ciphers import CIPHERS
 from ikeref.crypto.envelope import Fragment, reassemble, unprotect_fragment
 from ikeref.crypto.real import RealCrypto
-from ikeref.errors import Dropped, ProtocolError
+from ikeref.errors import LocalProtocolError, ProtocolError
 from ikeref.wire import SK, SKF, Defect, Field, Message, Opened
 
 KeyRing = dict[tuple[bytes, bytes], Keys]
@@ -41,7 +41,7 @@ class Explainer:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._crypto = RealCrypto()
+        self._crypto = RealCrypto(legacy=True)
         self._fragments: dict[tuple[bytes, bytes, int, int, int], dict[int, Fragment]] = {}
 
     def explain(self, given: Given) -> Explained:
@@ -67,13 +67,16 @@ class Explainer:
             return None, "", ()
         known = self._ring.get((message.spi_i, message.spi_r))
         if known is None:
-            return None, "no keys for this IKE SA" if self._ring else "no keys given", ()
+            return None, f"no keys for this IKE SA{'' if self._ring else '; --keys gives them'}", ()
+        provider = Unchecked(known.unchecked) if known.unchecked else self._crypto
+        prefix = octets[: len(octets) - len(last.body)]
         try:
-            if known.unchecked:
-                return _unchecked(known, _keys(known, message)[0], last.body), "", ()
-            prefix = octets[: len(octets) - len(last.body)]
-            iv, plaintext = self._crypto.decrypt(known.suite, *_keys(known, message), prefix, last.body)
+            iv, plaintext = provider.decrypt(known.suite, *_keys(known, message), prefix, last.body)
             return Opened(plaintext, len(iv)), "", ()
+        except LocalProtocolError as error:
+            return None, str(error), ()
+        except ValueError:
+            return None, "the keys do not fit the cipher", ()
         except ProtocolError:
             size = known.unchecked or self._crypto.icv_size(known.suite)
         what = "SKF" if isinstance(last, SKF) else "SK"
@@ -94,17 +97,8 @@ class Explainer:
             found = self._fragments.setdefault(key, {})
             found[fragment.fragment_number] = fragment
             return reassemble(found.values()) if len(found) == fragment.total_fragments else None
-        except ProtocolError:
+        except (LocalProtocolError, ProtocolError, ValueError):
             return None
-
-
-def _unchecked(known: Keys, sk_e: bytes, body: bytes) -> Opened:
-    """Decrypted without looking at the ICV, as Wireshark does: a wrong key shows only by what comes out."""
-    cipher = CIPHERS[known.suite.encr]
-    end = len(body) - known.unchecked
-    if end <= cipher.iv or (end - cipher.iv) % cipher.block:
-        raise Dropped("the ciphertext does not fit the cipher", section="3.14")
-    return Opened(cipher.open(sk_e, body[: cipher.iv], body[cipher.iv : end], b""), cipher.iv)
 
 
 def _keys(known: Keys, message: Message) -> tuple[bytes, bytes]:

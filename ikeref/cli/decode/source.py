@@ -47,6 +47,8 @@ def given(what: str, stdin: BinaryIO, port: int | None = None) -> tuple[Given, .
         return _content(path.read_bytes(), what, port)
     octets = digits(what)
     if octets is None:
+        if _is_folder(path):
+            raise SourceError(f"{_short(what)!r} is a folder; give one of the files in it")
         looks_like_name = "/" in what or "." in path.name
         hint = "there is no file of that name" if looks_like_name else "it is no file, and not hexadecimal digits"
         raise SourceError(f"{_short(what)!r}: {hint}; give hexadecimal digits, a file or - for standard input")
@@ -58,6 +60,13 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False  # a long run of digits is no name
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def digits(text: str) -> bytes | None:

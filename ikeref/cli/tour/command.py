@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from typer import Option
 
-from ikeref.cli.complain import stop, writing
+from ikeref.cli.complain import stop, writable, writing
 from ikeref.cli.tour.export import Files, as_json
 from ikeref.cli.tour.ladder import ladder
 from ikeref.cli.tour.life import STAGES, Options
@@ -57,6 +57,7 @@ def tour(
 
     Exit code: 0 if nothing is violated, 1 if something is (as it should be with --break), 2 if the tour could not run.
     """
+    writable(html, pcap, json, svg)
     if break_ is not None:
         if drop or duplicate or reorder or nat or stage or pcap is not None:
             stop("--break has a schedule of its own: leave --drop, --duplicate, --reorder, --nat, --stage, --pcap out")

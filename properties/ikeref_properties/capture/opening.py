@@ -77,7 +77,7 @@ class Opener:
         if keys is None:
             return Seen(datagram, State.NO_KEYS, outside, (octets,), UNKNOWN)
         sk_e, sk_a = (keys.sk_ei, keys.sk_ai) if message.is_initiator else (keys.sk_er, keys.sk_ar)
-        provider: Provider = _Unchecked(keys.unchecked) if keys.unchecked else self.provider
+        provider: Provider = Unchecked(keys.unchecked) if keys.unchecked else self.provider
         try:
             if isinstance(last, wire.SKF):
                 fragment = envelope.unprotect_fragment(provider, keys.suite, sk_e, sk_a, octets, message)
@@ -109,7 +109,7 @@ class Opener:
         return Seen(datagram, State.OPENED, whole, octets)
 
 
-class _Unchecked(RealCrypto):
+class Unchecked(RealCrypto):
     """Decrypts without looking at the ICV, of which only the size is known."""
 
     def __init__(self, icv: int) -> None:
