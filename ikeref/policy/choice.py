@@ -297,6 +297,27 @@ def without_ke(proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
     return tuple(stripped)
 
 
+def in_use_first(policy: tuple[Proposal, ...], suite: ChildSuite) -> tuple[Proposal, ...]:
+    """The same Child SA policy for a rekey: first the algorithms in use (7296-2.8-08), with any key exchange."""
+    kept = tuple([each for each in (_in_use(own, suite) for own in policy) if each is not None])
+    return (*kept, *[own for own in policy if own not in kept])
+
+
+def _in_use(own: Proposal, suite: ChildSuite) -> Proposal | None:
+    """What a proposal of policy has of the algorithms in use; None if it lacks one."""
+    numbers = {TransformType.ENCR: suite.encr, TransformType.INTEG: suite.integ, TransformType.SN: suite.esn}
+    kept: list[Transform] = []
+    for transform in own.transforms:
+        same = transform.type == _KE or transform.id == numbers[TransformType(transform.type)]
+        if same and (transform.type != TransformType.ENCR or (transform.key_length or 0) == suite.key_bits):
+            kept.append(transform)
+    types = {transform.type for transform in kept}
+    complete = types == {transform.type for transform in own.transforms}
+    if own.protocol_id != suite.protocol_id or not complete or (suite.integ and TransformType.INTEG not in types):
+        return None
+    return own._replace(transforms=tuple(kept))
+
+
 def groups_of(proposals: tuple[Proposal, ...]) -> tuple[int, ...]:
     """The key exchange methods on offer, in order, each once, without NONE: KEi is of the first."""
     groups: list[int] = []

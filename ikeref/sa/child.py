@@ -283,7 +283,8 @@ def start(turn: Turn, ike: IkeSa, command: CreateChild | RekeyChild) -> None:
         turn.outputs.append(Failed(f"Child SA {config_name}", failure.reason))
         return
     spi, nonce = turn.env.new_spi(4), turn.env.random(turn.env.settings.nonce_octets)
-    proposals = _offer(config.proposals, spi)
+    policy = config.proposals if old is None else choice.in_use_first(config.proposals, old.suite)
+    proposals = _offer(policy, spi)
     groups = choice.groups_of(proposals)
     group = command.group or (groups[0] if groups else 0)
     private = None

@@ -85,7 +85,7 @@ def decide(
 ) -> tuple[ChildConfig, Agreed, Proposal]:
     """The responder's decision: which policy, which suite, which traffic. Options are granted later.
 
-    What replaces a Child SA must not be narrower (7296-2.9.2-04).
+    What replaces a Child SA must not be narrower (7296-2.9.2-04), and has its algorithms if it can (7296-2.8-08).
     """
     # Parse
     offer = one(payloads, SA, "1.3.1").proposals
@@ -95,7 +95,8 @@ def decide(
     found = _candidates(turn, ike, payloads, tsi, tsr, old)
     for index, candidate in enumerate(found):
         config = candidate.config
-        chosen = choice.choose(offer, _acceptable(config, with_ke))
+        acceptable = _acceptable(config, with_ke)
+        chosen = choice.choose(offer, acceptable if old is None else choice.in_use_first(acceptable, old.suite))
         if chosen is None:
             continue
         spi = _peer_spi(offer, chosen)
@@ -110,8 +111,8 @@ def decide(
             more = _more(candidate, tsi, tsr, others)
         agreed = Agreed(suite, narrowed_i, narrowed_r, transport, spi, NO_OPTIONS, original, more)
         return config, agreed, chosen
-    acceptable = tuple(each for candidate in found for each in _acceptable(candidate.config, with_ke))
-    detail = explain.suites(offer, acceptable)
+    policies = tuple(each for candidate in found for each in _acceptable(candidate.config, with_ke))
+    detail = explain.suites(offer, policies)
     raise NoProposalChosen("no proposal for a Child SA is acceptable", section="2.7", field="SA", detail=detail)
 
 

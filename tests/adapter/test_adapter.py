@@ -148,6 +148,8 @@ def test_a_failure_is_saved_as_a_capture_that_check_judges_alike(tmp_path: Path)
         ("tests.adapter.test_adapter:nothing_like_it", 2),
         ("no_such_module:factory", 2),
         ("nonsense", 2),
+        ("tests.adapter.test_adapter:NO_FUNCTION", 2),
+        ("json:dumps", 2),
         ("tests.adapter.test_adapter:silent", 3),
     ],
 )
@@ -157,6 +159,18 @@ def test_exit_codes(factory: str, code: int, tmp_path: Path, capsys: pytest.Capt
     told = capsys.readouterr()
     assert ("second response" in told.out) is (code == 1)
     assert ("no IKE SA came about" in told.out) is (code == 3)
+
+
+NO_FUNCTION = 1
+
+
+def test_what_the_docs_show_of_a_campaign_is_what_comes_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """The documented command, run."""
+    page = (HERE.parents[1] / "docs" / "adapter.md").read_text("utf-8")
+    shown = page.partition("```console\n$ python -m ikeref_properties.adapter ")[2].partition("```")[0]
+    command, _, output = shown.partition("\n")
+    assert command_line.main(command.split()) == 0
+    assert capsys.readouterr().out == output
 
 
 def twice(seed: int) -> Implementation:

@@ -1,13 +1,15 @@
 """Section 1.3, rule by rule: what CREATE_CHILD_SA says for a Child SA, for its rekey and for that of the IKE SA."""
 
+from dataclasses import replace
+
 import pytest
-from ikeref_properties.network import ENDS, PEER, A, Pair, connection
+from ikeref_properties.network import ENDS, PEER, A, B, Pair, connection
 
 from ikeref import sa
 from ikeref.crypto import schedule
 from ikeref.policy import addresses, choice, proposals
 from ikeref.policy.connections import Settings
-from ikeref.registry import NotifyType, ProtocolId
+from ikeref.registry import Encr, NotifyType, ProtocolId, TransformType
 from ikeref.wire import KE, SA, N, Nonce, TSi, TSr
 from tests.conformance.life import (
     CREATE,
@@ -24,6 +26,7 @@ from tests.conformance.life import (
 
 COMMANDS = ("create", "rekey child", "rekey IKE")
 AH = proposals.parse("sha256", ProtocolId.AH)
+ANY4 = addresses.from_text("0.0.0.0/0")
 
 
 def ask(pair: Pair, end: str, what: str) -> None:
@@ -273,16 +276,42 @@ def test_s1_3_3_a_rekey_says_again_what_was_said_of_mode_and_features(end: str) 
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_s1_7_a_rekeyed_child_sa_keeps_selectors_and_algorithms(end: str) -> None:
-    """Also where the policy of who is asked would by now choose otherwise."""
-    pair = established()
+@pytest.mark.parametrize(
+    "words",
+    ["aes128-sha256, aes256gcm16", "aes128gcm16-aes256gcm16-esn-noesn", "aes128-aes256-sha512-sha256-x25519-none"],
+)
+@pytest.mark.parametrize("first", ENDS)
+def test_s1_7_a_rekeyed_child_sa_keeps_selectors_and_algorithms(first: str, words: str, end: str) -> None:
+    """Although the policy of either end, asked first, would choose otherwise than that of the other; and wants less."""
+    backwards = ", ".join("-".join(reversed(each.split("-"))) for each in reversed(words.split(", ")))
+    connections = {end: connection(end, esp=words if end == first else backwards) for end in ENDS}
+    wide = replace(connections[first].children[0], local_ts=(ANY4,), remote_ts=(ANY4,))
+    connections[first] = replace(connections[first], children=(wide, *connections[first].children[1:]))
+    pair = established(connections=connections)
     (old,) = pair.children(end)
     command(pair, end, sa.RekeyChild(old.spi_in))
     (new,) = pair.children(end)
-    assert (new.local_ts, new.remote_ts, new.suite, new.transport) == (
+    assert (new.local_ts, new.remote_ts, new.suite._replace(group=0), new.transport) == (
         old.local_ts,
         old.remote_ts,
         old.suite,
         old.transport,
     )
     assert new.spi_in != old.spi_in
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_s2_8_a_rekey_asks_for_the_algorithms_in_use_first(end: str) -> None:
+    """Others follow, for a peer that does not have these any more."""
+    pair = established(
+        connections=policies(esp="aes128-aes256-sha256, aes256gcm16", only="A")
+        | {B: connection(B, esp="aes256-sha256")}
+    )
+    (old,) = pair.children(end)
+    assert (old.suite.encr, old.suite.key_bits) == (Encr.AES_CBC, 256)
+    command(pair, end, sa.RekeyChild(old.spi_in))
+    asked = next(message for message in messages(pair, CREATE) if not message.is_response)
+    lengths = [
+        [t.key_length for t in each.transforms if t.type == TransformType.ENCR] for each in of(asked, SA).proposals
+    ]
+    assert lengths == ([[256], [128, 256], [256]] if end == A else [[256]])

@@ -180,6 +180,16 @@ def test_s2_21_4_a_protected_request_to_nobody_may_get_invalid_ike_spi() -> None
         assert message.flags == FLAG_RESPONSE | (FLAG_INITIATOR ^ flags)
 
 
+def test_s2_1_an_answer_without_acknowledgement_goes_out_once_for_each_packet() -> None:
+    """7296-2.1-15: again only if the packet comes again, and never by a timer."""
+    endpoint = Pair().ends[B]
+    for _ in range(3):
+        assert len(sent(endpoint.receive(protected(), TO_B, 0.0))) == 1
+        assert endpoint.next_deadline() is None
+        assert not endpoint.timer(1e6)
+    assert not endpoint.sessions
+
+
 def test_s2_21_4_such_answers_are_limited_and_the_limit_recovers() -> None:
     pair = Pair(settings=Settings(unprotected_answers_per_second=10))
     endpoint = pair.ends[B]

@@ -12,7 +12,14 @@ from typing import Any
 
 from ikeref_properties.adapter import report
 from ikeref_properties.adapter.campaign import Setup, walk
-from ikeref_properties.adapter.implementation import Factory
+from ikeref_properties.adapter.implementation import Factory, Implementation
+
+
+METHODS = ("receive", "tick", "next_deadline", "command", "sas", "keys", "close")
+
+
+class NothingToTest(ValueError):
+    """What was named makes no `Implementation`."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,12 +34,16 @@ def main(arguments: list[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     sys.path.insert(0, "")
     try:
-        factory: Factory = _load(told.factory)
+        factory = _factory(told.factory)
         setup: Setup = _load(told.setup) if told.setup else Setup()
     except (ImportError, AttributeError, ValueError) as error:
         print(f"there is nothing to test: {error}", file=sys.stderr)
         return 2
-    result = walk(factory, setup, first=told.seed, count=told.runs, failures=told.failures)
+    try:
+        result = walk(factory, setup, first=told.seed, count=told.runs, failures=told.failures)
+    except NothingToTest as error:
+        print(f"there is nothing to test: {error}", file=sys.stderr)
+        return 2
     for failure in result.failures:
         print(report.text(failure), end="\n\n")
     if result.failures and told.save is not None:
@@ -43,6 +54,23 @@ def main(arguments: list[str] | None = None) -> int:
     if not result.established:
         print("", report.fruitless(result), sep="\n")
     return 3 if result.limits or not result.established else 0
+
+
+def _factory(name: str) -> Factory:
+    """The function of that name, held to what it promises."""
+    made_by = _load(name)
+    if not callable(made_by):
+        raise ValueError(f"{name} is no function that makes an Implementation")
+
+    def factory(seed: int) -> Implementation:
+        made = made_by(seed)
+        lacking = [method for method in METHODS if not callable(getattr(made, method, None))]
+        if lacking:
+            what = f"{name} makes a {type(made).__name__} without {', '.join(lacking)}"
+            raise NothingToTest(f"{what}; derive yours from ikeref_properties.adapter.Implementation")
+        return made  # type: ignore[no-any-return]  # it has all methods
+
+    return factory
 
 
 def _load(name: str) -> Any:

@@ -43,7 +43,7 @@ class Entry(NamedTuple):
         if self.claim is None or self.claim.waived:
             return dict.fromkeys(PLACES, ())
         found = {
-            "code": tuple(dict.fromkeys((*self.claim.code, *_touched(self.claim), *cited().get(self.rule.id, ())))),
+            "code": _code(self.claim),
             "rows": rows_of(self.claim),
             "properties": tuple(str(number) for number in properties_of(self.claim)),
             "tests": self.claim.tests,
@@ -72,13 +72,22 @@ def _touched(claim: Claim) -> tuple[str, ...]:
     return tuple(place_of(each) for fault in claim.faults for each in fault.edits)
 
 
+def _code(claim: Claim) -> tuple[str, ...]:
+    """The functions, and files that name the requirement where no function of theirs is named."""
+    functions = dict.fromkeys((*claim.code, *_touched(claim)))
+    known = {each.partition("::")[0] for each in functions}
+    return (*functions, *[file for file in cited().get(claim.id, ()) if file not in known])
+
+
 @cache
 def cited() -> dict[str, tuple[str, ...]]:
-    """The files of `ikeref` that name each requirement."""
+    """The files of `ikeref` that name each requirement, but for those of the commands, where it is an example."""
     root = Path(str(files("ikeref")))
     found: dict[str, list[str]] = {}
     for path in sorted(root.rglob("*.py")):
         name = f"ikeref/{path.relative_to(root).as_posix()}"
+        if name.startswith("ikeref/cli/"):
+            continue
         for id in dict.fromkeys(_ID.findall(path.read_text("utf-8"))):
             found.setdefault(id, []).append(name)
     return {id: tuple(names) for id, names in found.items()}

@@ -98,6 +98,14 @@ def test_s2_14_leading_zeros_of_g_ir_are_kept(group: int) -> None:
     assert len(secret) == GROUPS[group].secret
 
 
+@pytest.mark.parametrize("group", [KeGroup.MODP_1024, KeGroup.MODP_2048])
+def test_s3_4_leading_zeros_of_a_public_value_are_sent(group: int) -> None:
+    """7296-3.4-02: it is as long as the prime. About one in 256 starts with a zero octet: search one."""
+    draws = (REAL.generate(group, lambda n: i.to_bytes(n))[1] for i in range(5000))  # noqa: B023  # drawn at once
+    public = next(each for each in draws if each[0] == 0)
+    assert len(public) == GROUPS[group].public
+
+
 @pytest.mark.parametrize("group", MODP)
 @pytest.mark.parametrize("bad", ["0", "1", "p-1", "p", "p+1", "all ones", "short", "long", "empty"])
 def test_rfc6989_bad_modp_values_are_refused(group: int, bad: str) -> None:

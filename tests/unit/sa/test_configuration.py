@@ -122,6 +122,22 @@ def test_s2_19_cp_stands_before_sa_in_both_messages() -> None:
         assert kinds.index(CP) < kinds.index(SA)
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_s3_15_1_several_servers_and_subnets_may_be_asked_for_and_any_number_is_told(count: int) -> None:
+    """7296-3.15.1-18 to -23, 7296-3.15.1-26, 7296-3.15.1-27, 7296-3.15.1-31, 7296-3.15.1-32."""
+    subnets = (CfgAttr(CfgAttribute.INTERNAL_IP4_SUBNET), CfgAttr(CfgAttribute.INTERNAL_IP6_SUBNET))
+    asker = asking("ipv4", "ipv6", "dns", "dns", "nbns", "nbns", "dhcp", "dhcp")
+    asker = replace(asker, request=(*asker.request, *subnets, *subnets))
+    servers = [attributes.server(word, f"10.2.{n}.1") for word in ("dns", "nbns", "dhcp") for n in range(count)]
+    networks = [attributes.subnet(f"10.{n}.0.0/16") for n in range(count)]
+    networks += [attributes.subnet(f"2001:db8:{n + 1}::/64") for n in range(count)]
+    made = pair(asker, giving(replace(POOL, attributes=(*servers, *networks))))
+    kinds = [each.type for each in configured(auth(made, response=False)).attributes]
+    assert [kinds.count(kind) for kind in (3, 4, 6, 10, 13, 15)] == [2] * 6
+    assert configured(auth(made, response=True)).attributes[2:] == (*servers, *networks)
+    assert internal(made, A).attributes[2:] == (*servers, *networks)
+
+
 def test_s3_15_1_what_was_asked_for_is_told_and_subnets_and_netmask_besides() -> None:
     """7296-2.19-07, 7296-2.19-08, 7296-3.15.1-18, 7296-3.15.1-19, 7296-3.15.1-20, 7296-3.15.1-21, 7296-3.15.1-22,
     7296-3.15.1-23, 7296-3.15.1-25, 7296-3.15.1-26, 7296-3.15.1-27, 7296-3.15.1-30, 7296-3.15.1-32,
