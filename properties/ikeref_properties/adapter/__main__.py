@@ -14,7 +14,6 @@ from ikeref_properties.adapter import report
 from ikeref_properties.adapter.campaign import Setup, walk
 from ikeref_properties.adapter.implementation import Factory, Implementation
 
-
 METHODS = ("receive", "tick", "next_deadline", "command", "sas", "keys", "close")
 
 
