@@ -1,6 +1,7 @@
 """`ikeref prove`: what is established of IKEv2's session layer, how, and checked again now."""
 
 import json as json_
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -44,12 +45,12 @@ Results = dict[int, tuple[Established, ...]]
 
 def prove(
     property: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="[PROPERTY]",
             help="A number (10), a name or part of one (crossing-deletes), or a section (2.25.1); all without it.",
         ),
-    ] = "",
+    ] = None,
     check_certificates: Annotated[
         bool, typer.Option("--check-certificates", help="Only check the committed certificates again.")
     ] = False,
@@ -69,7 +70,7 @@ def prove(
 
     Exit code: 0 if every claim is reached, 1 if one is not, 2 if there is no such property.
     """
-    wanted = find(property) if property else properties()
+    wanted = properties() if property is None else find(property)
     if not wanted:
         stop(f"there is no property “{property}”; `ikeref prove` lists them all", NO_MATCH)
     if check_certificates:
@@ -77,16 +78,27 @@ def prove(
         if not wanted:
             stop(f"“{property}” has no certificate", NO_MATCH)
     status = Console(stderr=True)
-    options = Options(everything and not check_certificates, anew and not check_certificates, checkout())
+    lack = _lack() if everything and not check_certificates else ""
+    if lack:
+        status.print(f"ikeref: the tests are not run: {lack}", style="yellow", soft_wrap=True, highlight=False)
+    root = None if lack else checkout()
+    options = Options(everything and not check_certificates, anew and not check_certificates, root)
     with status.status("checking") as spinner:
         results = establish(wanted, options, lambda what: spinner.update(f"checking {what}"))
     if json:
         typer.echo(json_.dumps(as_json(wanted, results), indent=1, ensure_ascii=False))
     else:
         console = Console(highlight=False)
-        console.print(answer(wanted, results, wide=console.width >= WIDE))
+        console.print(answer(wanted, results, wide=console.width >= WIDE, everything=everything))
     if not all(each.good for parts in results.values() for each in parts):
         raise typer.Exit(1)
+
+
+def _lack() -> str:
+    """What the tests need and is not there; "" if they can be run."""
+    if checkout() is None:
+        return "ikeref was installed without them; run this from a checkout"
+    return "" if find_spec("pytest") else "pytest is not installed; pip install '.[test]'"
 
 
 def _certified(one: Property) -> Property:
@@ -98,11 +110,11 @@ def _certified(one: Property) -> Property:
 # On a terminal
 
 
-def answer(wanted: tuple[Property, ...], results: Results, *, wide: bool) -> RenderableType:
+def answer(wanted: tuple[Property, ...], results: Results, *, wide: bool, everything: bool = False) -> RenderableType:
     """A table, or a few properties in full."""
     if len(wanted) <= FEW:
-        return Group(*(_full(each, results[each.id]) for each in wanted), summary(wanted, results))
-    return Group(_table(wanted, results, wide=wide), Text(), summary(wanted, results))
+        return Group(*(_full(each, results[each.id]) for each in wanted), summary(wanted, results, everything))
+    return Group(_table(wanted, results, wide=wide), Text(), summary(wanted, results, everything))
 
 
 def _table(wanted: tuple[Property, ...], results: Results, *, wide: bool) -> RenderableType:
@@ -222,7 +234,7 @@ def _by(each: Evidence) -> Text:
     return Text(" · ".join(word for word in words if word), STYLES["refuted"] if each.claim == "refuted" else "")
 
 
-def summary(wanted: tuple[Property, ...], results: Results) -> Text:
+def summary(wanted: tuple[Property, ...], results: Results, everything: bool = False) -> Text:
     """How many claims were reached, and how many are open."""
     parts = [each for one in wanted for each in results[one.id]]
     counts = {claim: sum(each.claim == claim for each in parts) for claim in reversed(CLAIMS)}
@@ -232,7 +244,7 @@ def summary(wanted: tuple[Property, ...], results: Results) -> Text:
     text = Text.assemble((f"{len(parts)} claims: ", "bold"), words)
     text.append(f". {short} not reached." if short else ". All are reached.", "bold red" if short else "bold green")
     if unrun:
-        text.append(f" Claims in brackets were not checked now ({unrun}); --all does.", DIM)
+        text.append(f" Claims in brackets were not checked now ({unrun}){'' if everything else '; --all does'}.", DIM)
     return text
 
 

@@ -64,9 +64,23 @@ def test_json_says_the_same() -> None:
 
 
 def test_an_unknown_property_is_exit_code_2() -> None:
-    code, output = run("no-such-thing")
-    assert code == 2
-    assert "no-such-thing" in output
+    for name in ("no-such-thing", ""):
+        code, output = run(name)
+        assert code == 2
+        assert f"no property “{name}”" in output
+
+
+@pytest.mark.parametrize("lacking", ["pytest", "checkout"])
+def test_tests_that_cannot_be_run_are_said_and_refute_nothing(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lacking == "pytest":
+        monkeypatch.setattr("ikeref.cli.prove.find_spec", lambda _: None)
+    else:
+        monkeypatch.setattr("ikeref.cli.prove.checkout", lambda: None)
+    code, output = run("10", "--all")
+    assert code == 0
+    assert "the tests are not run" in output
+    assert "(tested) of the code" in output
+    assert "refuted" not in output
 
 
 def test_a_claim_that_is_not_reached_is_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,8 @@ def parse(text: str) -> tuple[Property, ...]:
 def find(question: str) -> tuple[Property, ...]:
     """The properties of that number, name, section, or part of a name or title."""
     asked = question.lower().strip()
+    if not asked:
+        return ()
     exact = tuple(each for each in properties() if asked in (str(each.id), each.name, *each.sections))
     return exact or tuple(each for each in properties() if asked in each.name or asked in each.title.lower())
 
