@@ -83,12 +83,6 @@ class InvalidMajorVersion(RemoteProtocolError):
     notify = NotifyType.INVALID_MAJOR_VERSION
 
 
-class InvalidMessageId(RemoteProtocolError):
-    """A request lies outside the window; `data` is its message ID (Section 2.3)."""
-
-    notify = NotifyType.INVALID_MESSAGE_ID
-
-
 class NoProposalChosen(RemoteProtocolError):
     """None of the proposals is acceptable (Section 2.7)."""
 
@@ -141,9 +135,3 @@ class TemporaryFailure(RemoteProtocolError):
     """The request collides with something in progress; worth another try later (Section 2.25)."""
 
     notify = NotifyType.TEMPORARY_FAILURE
-
-
-class ChildSaNotFound(RemoteProtocolError):
-    """The Child SA to be rekeyed does not exist; `data` stays empty, the SPI goes in its own field (Section 2.25)."""
-
-    notify = NotifyType.CHILD_SA_NOT_FOUND

@@ -18,15 +18,10 @@ from ikeref_model.explore import Code, Schedule, State, Tree, code, explore
 from ikeref_model.sat import Encoding, Unknown
 from ikeref_model.symbolic import Symbols, symbols
 from ikeref_model.system import Copy, System, initials
-from ikeref_model.terms import All, Is, Not, Term, Value
+from ikeref_model.terms import All, Not, Term, Value
 
 Clause = tuple[tuple[str, tuple[Value, ...]], ...]
 """Not all of: each variable has one of these values."""
-
-
-def clause_term(clause: Clause) -> Term:
-    """A clause as a term."""
-    return Not(All(tuple(Is(variable, values) for variable, values in clause)))
 
 
 def decide(solver: Any, *assumptions: Any) -> bool:

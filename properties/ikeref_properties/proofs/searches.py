@@ -1,7 +1,7 @@
 """Exhaustive searches of the rows: nothing is proved beyond their bounds, and nothing within them is left out."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ikeref_model import worlds
@@ -239,8 +239,3 @@ def run(search: SearchOf) -> Verdict:
         "",
         why or search.bounds,
     )
-
-
-def run_all() -> Iterator[Verdict]:
-    """Every search."""
-    return (run(each) for each in SEARCHES)
