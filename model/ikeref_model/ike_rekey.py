@@ -74,7 +74,15 @@ IKE_REKEY: tuple[Row, ...] = (
         choice="policy",
         section="2.8",
         level="implied",
-        ids=("7296-2.8-09", "7296-1.3.2-05", "7296-1.3.2-06", "7296-1.3.2-09"),
+        ids=(
+            "7296-2.8-09",
+            "7296-1.3.2-05",
+            "7296-1.3.2-06",
+            "7296-1.3.2-09",
+            "7296-1.3.2-08",
+            "7296-2.2-04",
+            "7296-2.3-14",
+        ),
     ),
     row(
         "ike.rekey.request.refuse",
@@ -95,7 +103,15 @@ IKE_REKEY: tuple[Row, ...] = (
         set={**ANSWERED, "ike.due": True, **HEIR_MINE, **handed_over("mine")},
         section="2.8",
         level="implied",
-        ids=("7296-2.8-09", "7296-2.8-10", "7296-1.3.2-06", "7296-1.3.2-09"),
+        ids=(
+            "7296-2.8-09",
+            "7296-2.8-10",
+            "7296-1.3.2-06",
+            "7296-1.3.2-09",
+            "7296-1.3.2-08",
+            "7296-2.2-04",
+            "7296-2.3-14",
+        ),
     ),
     row(
         "ike.rekey.response.won",
@@ -175,7 +191,7 @@ IKE_DELETE: tuple[Row, ...] = (
         set={"ike.own": Kind.DELETE_IKE},
         section="1.4.1",
         level="SHOULD",
-        ids=("7296-2.4-26", "7296-1.4.1-16", "7296-2.4-25"),
+        ids=("7296-2.4-26", "7296-1.4.1-16", "7296-2.4-25", "7296-2.21.2-11", "7296-2.21.3-03", "7296-2.25-06"),
     ),
     row(
         "ike.delete.send.due",
@@ -186,7 +202,7 @@ IKE_DELETE: tuple[Row, ...] = (
         set={"ike.own": Kind.DELETE_IKE, "ike.due": False},
         section="2.8",
         level="MUST",
-        ids=("7296-2.8-10", "7296-2.8-11", "7296-2.8.2-01"),
+        ids=("7296-2.8-10", "7296-2.8-11", "7296-2.8.2-01", "7296-1.3.2-07"),
     ),
     row(
         "ike.delete.request",
@@ -218,7 +234,7 @@ IKE_DELETE: tuple[Row, ...] = (
         set={"ike.own": NOTHING, "ike.due": False, **dissolved()},
         section="2.4",
         level="MUST",
-        ids=("7296-2.4-09", "7296-2.4-22", "7296-2.1-10"),
+        ids=("7296-2.4-09", "7296-2.4-22", "7296-2.1-10", "7296-1-05"),
     ),
     row(
         "ike.give_up.crossed",

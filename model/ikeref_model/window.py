@@ -142,7 +142,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
         arrives(Input.UNEXPECTED),
         section="2.21",
         level="implied",
-        ids=("7296-2.21-02", "7296-1.2-04"),
+        ids=("7296-2.21-02", "7296-1.2-04", "7296-2.4-21"),
     ),
     row(
         "window.retransmit",
@@ -152,7 +152,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
         answers=REPEAT,
         section="2.1",
         level="MUST",
-        ids=("7296-2.1-02", "7296-2.1-09", "7296-2.1-11", "7296-2.2-01"),
+        ids=("7296-2.1-02", "7296-2.1-09", "7296-2.1-11", "7296-2.2-01", "7296-1-05", "7296-2.1-05", "7296-2.3-10"),
     ),
     row(
         "window.retransmit.nothing",
@@ -222,7 +222,7 @@ MESSAGE_IDS: tuple[Row, ...] = (
         On("wait", frozenset(Kind)),
         section="2.3",
         level="MUST",
-        ids=("7296-2.3-04", "7296-2.3-08"),
+        ids=("7296-2.3-04", "7296-2.3-08", "7296-2.3-09"),
     ),
 )
 
@@ -304,7 +304,7 @@ LIVENESS: tuple[Row, ...] = (
         answers=reply(Outcome.OK, Outcome.REFUSED),
         section="1.4",
         level="MUST",
-        ids=("7296-1.4-05", "7296-1.4-06", "7296-2.3-06"),
+        ids=("7296-1.4-05", "7296-1.4-06", "7296-2.3-06", "7296-1-07"),
     ),
     row(
         "liveness.request.failure_report",
@@ -429,7 +429,7 @@ ERRORS: tuple[Row, ...] = (
         answers=ONE_WAY | NOTHING_SENT,
         section="2.21.4",
         level="MUST",
-        ids=("7296-2.21.4-08", "7296-2.4-08", "7296-2.21.4-03", "7296-2.21.4-07"),
+        ids=("7296-2.21.4-08", "7296-2.4-08", "7296-2.21.4-03", "7296-2.21.4-07", "7296-2.21.4-13"),
     ),
 )
 
