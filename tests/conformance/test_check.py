@@ -26,6 +26,8 @@ DISTURBED = (
     "collision-delete-delete-child",
     "cookie-invalid-ke",
     "eap-mschapv2",
+    "eap-mschapv2-badpw",
+    "eap-only-tls",
     "libreswan-gcm-libreswan-initiates",
     "pubkey-rsa4096-fragmented-cbc",
     "retransmit-requests",
@@ -65,6 +67,19 @@ def test_captures_of_other_daemons_are_explained(name: str) -> None:
 def _in_a_round(line: Line) -> bool:
     """IKE_AUTH with EAP has more messages than those that bear EAP payloads."""
     return line.item is not None and line.item.exchange.kind is Kind.IKE_AUTH
+
+
+@pytest.mark.parametrize("name", [name for name in scenarios() if name.startswith("eap")])
+def test_s2_16_rounds_of_eap_are_explained_one_by_one(name: str) -> None:
+    """Each message by rows of its own, and the rounds by those of EAP."""
+    capture, key_file = files(name)
+    lines = [line for line in check(capture, (key_file,)).lines if line.item is not None and not line.again]
+    assert all(line.rows for line in lines)
+    rows = [match.row.name for line in lines for match in line.rows]
+    assert rows[2:5] == ["init.response.ok.eap", "eap.request.begin", "eap.response.begin"]
+    assert {"eap.request.round", "eap.response.round"} <= set(rows)
+    ends = {"eap.response.success", "auth.request.accept"} <= set(rows), "eap.response.abandon.report" in rows
+    assert ends == ((False, True) if name.endswith("badpw") else (True, False))
 
 
 @pytest.mark.parametrize("name", scenarios())

@@ -49,8 +49,8 @@ class Line(NamedTuple):
     """By which its sender was allowed to send it."""
     findings: tuple[Finding, ...]
     extensions: tuple[str, ...]
-    """What it uses that is not judged here: extensions that the rows don't have, and EAP and fragments, of which a
-    capture shows an exchange as a whole."""
+    """What it uses besides: extensions that the rows don't have, fragments, of which a capture shows an exchange as a
+    whole, and EAP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -426,6 +426,7 @@ def _sudden(sa: Sa, sas: tuple[Sa, ...], queues: Queues) -> bool:
     if not sa.begun or all(each.kind in (Kind.IKE_SA_INIT, Kind.IKE_AUTH) for each in used):
         return False
     if any(each.kind is Kind.IKE_SA_INIT for each in used):
-        return not any(each.kind is Kind.IKE_AUTH and (each.final or each.abandoned) for each in used)
+        ends = (each.final or each.abandoned or each.by_round for each in used if each.kind is Kind.IKE_AUTH)
+        return not any(ends)
     rekeys = [each for old in sas for side in Side for each in queues[old.name, side] if each.heir == sa.name]
     return not any(each.outcome in (None, Outcome.OK) for each in rekeys)

@@ -33,7 +33,7 @@ from ikeref_model.tables import BY_NAME, ROWS
 from ikeref_model.terms import TRUE
 
 from ikeref.registry import NotifyType
-from ikeref_properties.capture import meaning
+from ikeref_properties.capture import meaning, rounds
 from ikeref_properties.capture.opening import State
 from ikeref_properties.capture.sessions import Exchange, Item, Side
 from ikeref_properties.closest import fitting
@@ -137,13 +137,18 @@ class Judge:
         number: int | None,
         relaxed: bool,
     ) -> Iterator[Endpoint | Ruling]:
-        if event is Event.SEND and before is not None and _silent(before) is not None:
+        if event is Event.SEND and before is not None and _silent(before, Event.RECEIVE) is not None:
             return
-        silent = _silent(exchange)
-        rounds = event is Event.SEND or not exchange.final
+        silent = _silent(exchange, event)
+        in_rounds = event is Event.SEND or not exchange.final
         if event is Event.SEND and self._opens_authentication(exchange):
             silent = None
-        elif exchange.kind is Kind.IKE_AUTH and rounds and silent is not Ruling.LOOSE:
+        elif exchange.by_round:
+            wrong = rounds.misplaced(before, exchange) if event is Event.SEND and before is not None else None
+            if wrong is not None:
+                self.order[event, exchange.key] = wrong
+                return
+        elif exchange.kind is Kind.IKE_AUTH and in_rounds and silent is not Ruling.LOOSE:
             silent = Ruling.SAME
             if state.ike(exchange.sa.name).state not in (Ike.AUTH_SENT, Ike.HALF_OPEN):
                 why = f"it comes once, after IKE_SA_INIT; the IKE SA is {state.ike(exchange.sa.name).state}"
@@ -223,6 +228,8 @@ class Judge:
                     return
                 for response in self._responses(before, number):
                     facts = self._facts_of_response(before)
+                    if exchange.by_round and before.kind is Kind.IKE_SA_INIT:
+                        facts = (("without_auth", not rounds.proves(exchange)),)
                     yield Observation(sa, response, asked, _names(before), facts, visible=False)
             case Event.RECEIVE:
                 for response in self._responses(exchange, number):
@@ -238,14 +245,18 @@ class Judge:
     def _responses(self, exchange: Exchange, number: int | None) -> Iterator[Response]:
         kind = exchange.kind
         assert kind is not None
-        if exchange.outcome is not None:
-            yield Response(kind, exchange.outcome, exchange.answered, number, _window(exchange.response))
+        outcome = rounds.outcome(exchange)
+        if outcome is not None:
+            yield Response(kind, outcome, exchange.answered, number, _window(exchange.response))
             return
-        for outcome in _POSSIBLE[kind]:
+        for outcome in _possible(exchange):
             yield Response(kind, outcome, (), number)
 
     def _facts_of_response(self, exchange: Exchange) -> Facts:
-        """Whose nonce is the lowest, if the peer's exchange that may have crossed is the only one (Section 2.8.1)."""
+        """Whose nonce is the lowest, if the peer's exchange that may have crossed is the only one (Section 2.8.1). In
+        rounds of EAP, whether the response proves anything."""
+        if exchange.by_round:
+            return rounds.verifies(exchange)
         if exchange.kind not in (Kind.REKEY_CHILD, Kind.REKEY_IKE) or exchange.outcome is not Outcome.OK:
             return ()
         theirs = [
@@ -259,9 +270,11 @@ class Judge:
         return (("lowest_is_mine", min(mine) < min(other)),) if mine and other and min(mine) != min(other) else ()
 
 
-def _silent(exchange: Exchange) -> Ruling | None:
+def _silent(exchange: Exchange, event: Event) -> Ruling | None:
     """What the rows can't say anything about."""
     response = exchange.response
+    if exchange.by_round:
+        return Ruling.LOOSE if rounds.is_deleted(exchange) and event is not Event.SEND else None
     if exchange.abandoned or (response is not None and meaning.eap_failed(response.message)):
         return Ruling.LOOSE
     if any(each.startswith("multiple key exchanges") for each in exchange.extensions):
@@ -305,12 +318,18 @@ def _asked(exchange: Exchange) -> tuple[str, ...]:
 def _replies(exchange: Exchange) -> Iterator[tuple[Sent, ...]]:
     kind = exchange.kind
     assert kind is not None
-    if exchange.outcome is not None:
-        yield (Reply(exchange.outcome, exchange.answered, _window(exchange.response)),)
+    outcome = rounds.outcome(exchange)
+    if outcome is not None:
+        yield (Reply(outcome, exchange.answered, _window(exchange.response)),)
         return
-    for outcome in _POSSIBLE[kind]:
+    for outcome in _possible(exchange):
         yield (Reply(outcome),)
     yield ()
+
+
+def _possible(exchange: Exchange) -> tuple[Outcome, ...]:
+    assert exchange.kind is not None
+    return _POSSIBLE[exchange.kind] + (rounds.OUTCOMES if exchange.by_round else ())
 
 
 def _facts_of_request(exchange: Exchange) -> Iterator[Facts]:
@@ -319,7 +338,7 @@ def _facts_of_request(exchange: Exchange) -> Iterator[Facts]:
     if request is not None and request.seen.state is State.MALFORMED:
         yield (("malformed", True), ("critical", request.seen.critical))
         return
-    yield ()
+    yield (("without_auth", not rounds.proves(exchange)),) if exchange.by_round else ()
     found = meaning.errors(request.message) if request is not None else ()
     if exchange.kind is Kind.LIVENESS and any(each in _FATAL_REPORTS for each in found):
         yield (("reports_failure", True),)

@@ -7,7 +7,7 @@ SPI of the end that asked for it.
 from ikeref_model.events import Kind, Outcome
 
 from ikeref.registry import PayloadType
-from ikeref_properties.capture import meaning
+from ikeref_properties.capture import meaning, rounds
 from ikeref_properties.capture.sessions import Exchange, Sa, Sessions, Side
 
 
@@ -28,11 +28,14 @@ class Names:
             if exchange.kind is Kind.IKE_AUTH and not exchange.sa.begun:
                 exchange.sa.authenticating = True
             if exchange.kind is Kind.IKE_AUTH and not exchange.final:
-                exchange.abandoned = self._abandoned(exchange)
+                exchange.abandoned_by = self._abandoned(exchange)
+                exchange.abandoned = exchange.abandoned_by is not None
         for exchange in exchanges:
             self._born(exchange)
         for sa in self.found.sas.values():
             self._last_round(sa)
+            if sa.begun:
+                rounds.mark(self.found.queue(sa, Side.INITIATOR), self.found.queue(sa, Side.RESPONDER))
         self._pair(exchanges)
         for exchange in exchanges:
             self._subjects(exchange)
@@ -72,12 +75,13 @@ class Names:
             lost = Exchange(sa, Side.INITIATOR, 0, last.round + 1, last, kind=Kind.IKE_SA_INIT)
             self.found.exchanges[lost.key] = lost
 
-    def _abandoned(self, exchange: Exchange) -> bool:
+    def _abandoned(self, exchange: Exchange) -> Kind | None:
         queue = self.found.queue(exchange.sa, exchange.requester)
         following = next((each for each in queue if each.message_id > exchange.message_id), None)
         if following is None or following.request is None or following.kind not in (Kind.LIVENESS, Kind.DELETE_IKE):
-            return False
-        return following.kind is Kind.DELETE_IKE or bool(meaning.errors(following.request.message))
+            return None
+        reports = following.kind is Kind.DELETE_IKE or bool(meaning.errors(following.request.message))
+        return following.kind if reports else None
 
     def _born(self, exchange: Exchange) -> None:
         if exchange.kind is Kind.REKEY_IKE and exchange.request is not None:

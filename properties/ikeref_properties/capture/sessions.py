@@ -95,6 +95,10 @@ class Exchange:
     """Not a round of IKE_AUTH after which others follow, nor IKE_INTERMEDIATE."""
     abandoned: bool = False
     """A round after which the initiator reported failure instead of going on (Section 2.21.2)."""
+    abandoned_by: Kind | None = None
+    """What it sent instead."""
+    by_round: bool = False
+    """A round of EAP that the rows judge by itself, since the capture has all of them."""
     extensions: tuple[str, ...] = ()
     outcome: Outcome | None = None
     """None: no response is in the capture."""
