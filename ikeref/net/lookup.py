@@ -1,8 +1,8 @@
 """Fetching certificates by HTTP for peers that name them by hash and URL (Section 3.6).
 
 The peer chose the path, and is not authenticated yet; our operator chose the host. So: one GET, no redirects, no
-proxy, a bounded size, a bounded time from name resolution to the last octet, and few at once. Each runs in a thread,
-never in the event loop. What comes is not looked at here.
+proxy, a bounded size, a bounded time from name resolution to the last octet, few at once, and a share of these for each
+peer. Each runs in a thread, never in the event loop. What comes is not looked at here.
 """
 
 import http.client
@@ -10,9 +10,11 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -27,6 +29,8 @@ AT_ONCE = 4
 """Lookups under way at once; others wait their turn."""
 WAITING = 64
 """Lookups that are under way or wait, at most; more fail at once."""
+EACH = 16
+"""Of these for one peer, an IPv4 address or 64 bits of IPv6, at most: it does not use up those of others."""
 _PIECE = 4096
 
 
@@ -41,14 +45,24 @@ class Lookup(Protocol):
 class HttpLookup:
     """Lookups by HTTP/1.1."""
 
-    def __init__(self, seconds: float = SECONDS, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+    def __init__(
+        self, seconds: float = SECONDS, at_once: int = AT_ONCE, waiting: int = WAITING, each: int = EACH
+    ) -> None:
         self._seconds = seconds
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="lookup")
-        self._room = threading.BoundedSemaphore(waiting)
+        self._waiting, self._each = waiting, each
+        self._lock = threading.Lock()
+        self._of: Counter[bytes] = Counter()
+        """Lookups that are under way or wait, by peer."""
 
     def fetch(self, what: Fetch, tell: Callable[[Fetched], None]) -> None:
         """Begin; what it comes to is told later, or now where there are too many."""
-        if not self._room.acquire(blocking=False):
+        peer = _network(what.peer)
+        with self._lock:
+            has_room = self._of.total() < self._waiting and self._of[peer] < self._each
+            if has_room:
+                self._of[peer] += 1
+        if not has_room:
             tell(Fetched(what.spi, what.url, fault="too many lookups are under way"))
             return
         end = time.monotonic() + self._seconds
@@ -67,8 +81,19 @@ class HttpLookup:
             _log.exception("a lookup failed")
             answer = Fetched(what.spi, what.url, fault="it failed")
         finally:
-            self._room.release()
+            self._done(_network(what.peer))
         tell(answer)
+
+    def _done(self, peer: bytes) -> None:
+        with self._lock:
+            self._of[peer] -= 1
+            self._of += Counter()  # peers that have none are forgotten
+
+
+def _network(host: str) -> bytes:
+    """What is one peer as far as addresses tell."""
+    packed = ip_address(host).packed if host else b""
+    return packed if len(packed) == 4 else packed[:8]
 
 
 def get(url: str, limit_octets: int, seconds: float) -> bytes:

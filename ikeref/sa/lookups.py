@@ -35,7 +35,7 @@ def waits(turn: Turn, ike: IkeSa, message: Message, path: Path) -> bool:
     for exchange in ike.outstanding:  # The answer is here: no need to ask again soon.
         turn.amend(ike, exchange, exchange._replace(deadline=turn.now + turn.env.settings.half_open_seconds))
     for url in wanted:
-        turn.outputs.append(Fetch(ike.spi, url, lookup.MAX_OBJECT_OCTETS))
+        turn.outputs.append(Fetch(ike.spi, url, lookup.MAX_OBJECT_OCTETS, path.remote[0]))
     return True
 
 

@@ -100,6 +100,8 @@ class Fetch(NamedTuple):
     url: str
     """Of scheme http, and of a host that policy names."""
     limit_octets: int
+    peer: str = ""
+    """The address of that peer, so that none of them can have all lookups for itself."""
 
 
 class InitialContact(NamedTuple):

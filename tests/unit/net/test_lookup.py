@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from ikeref_properties.mutants.seeding import edit, mutant, seeded
 
 from ikeref.crypto.real import RealCrypto
 from ikeref.endpoint import Endpoint
@@ -73,6 +74,10 @@ def fetch(serve: Serve, *, limit: int = 1000, seconds: float = 2.0) -> Fetched:
     assert answer.spi == b"\1" * 8
     assert bool(answer.octets) != bool(answer.fault)
     return answer
+
+
+PEERS = ("2001:db8::1", "2001:db8::ffff:1", "192.0.2.7", "2001:db8:0:1::1")
+"""The first two are one."""
 
 
 def test_s3_6_octets_come_by_length_by_chunks_and_by_the_end_of_the_connection() -> None:
@@ -157,6 +162,36 @@ def test_s3_6_only_so_many_lookups_wait() -> None:
         for _ in range(3):
             told.get(timeout=10)
         lookup.close()
+
+
+def test_s3_6_one_peer_does_not_use_up_the_lookups_of_another() -> None:
+    """However many it asks for, from as many IKE SAs; what ended makes room again."""
+    release, told = threading.Event(), {peer: queue.Queue[Fetched]() for peer in PEERS}
+
+    def serve(connection: socket.socket) -> None:
+        release.wait(5)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+    with server(serve) as host:
+        lookup = HttpLookup(seconds=5, at_once=4, waiting=8, each=2)
+        for turn in range(6):
+            lookup.fetch(Fetch(bytes((turn,)) * 8, f"http://{host}/", 10, PEERS[turn % 2]), told[PEERS[turn % 2]].put)
+        for peer in PEERS[2:]:
+            lookup.fetch(Fetch(b"\1" * 8, f"http://{host}/", 10, peer), told[peer].put)
+        refused = [told[PEERS[turn % 2]].get(timeout=1) for turn in range(4)]
+        assert {each.fault for each in refused} == {"too many lookups are under way"}
+        release.set()
+        for peer in PEERS:
+            assert told[peer].get(timeout=10).fault != "too many lookups are under way"
+        lookup.fetch(Fetch(b"\1" * 8, f"http://{host}/", 10, PEERS[0]), told[PEERS[0]].put)
+        assert told[PEERS[0]].get(timeout=10).fault != "too many lookups are under way"
+        lookup.close()
+
+
+def test_without_a_share_of_each_one_peer_uses_them_up() -> None:
+    fault = mutant("give all lookups to one", "3.6", edit("net.lookup", " and self._of[peer] < self._each", ""))
+    with seeded(fault), pytest.raises(queue.Empty):
+        test_s3_6_one_peer_does_not_use_up_the_lookups_of_another()
 
 
 def test_s3_6_a_life_on_sockets_with_certificates_by_hash_and_url() -> None:
