@@ -348,6 +348,12 @@ def test_with_the_bounds_of_a_million_states_a_seeded_fault_is_found(fault: str)
     assert len(result.counterexample.schedule) <= 6
 
 
+def test_what_comes_first_of_a_million_states_is_the_same_as_ever() -> None:
+    result = search(profiles.bounds("million")._replace(steps=7))
+    assert not why(result)
+    assert (result.complete, result.states) == (True, 8_398)
+
+
 def test_every_state_within_some_steps_is_seen_and_none_beyond() -> None:
     whole, near = search(Bounds(1, 0, 0)), search(Bounds(1, 0, 0, steps=3))
     assert (near.complete, near.depth, near.states) == (True, 3, 1 + 6 + 29 + 64)

@@ -71,7 +71,8 @@ class Crew:
     def expand(self, watch: Watch) -> list[Level]:
         """One level, each worker its states."""
         self._stop.value = 0
-        for pipe in self._ours:
+        for place, pipe in enumerate(self._ours):
+            self._progress[2 * place] = 0
             pipe.send(("expand",))
         levels: dict[int, Level] = {}
         while len(levels) < len(self._ours):
