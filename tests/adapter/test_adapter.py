@@ -24,6 +24,7 @@ from tests.adapter.plugged import Open, Plugged
 from tests.adapter.records import Ike
 
 HERE = Path(__file__).parent
+PAGE = (HERE.parents[1] / "docs" / "adapter.md").read_text("utf-8")
 
 
 def plugged(seed: int) -> Implementation:
@@ -94,12 +95,8 @@ def test_a_fault_is_found(fault: Fault) -> None:
     assert rule_of(error).startswith(fault.rule)
     assert fault.section in ("", error.finding.section)
     assert error.finding.requirements
-
-
-def test_every_fault_stands_in_the_docs() -> None:
-    text = (HERE.parents[1] / "docs" / "adapter.md").read_text(encoding="utf-8")
-    for fault in FAULTS:
-        assert f"| {(fault.make.__doc__ or '').rstrip('.')} |" in text
+    (line,) = [each for each in PAGE.splitlines() if each.startswith(f"| {(fault.make.__doc__ or '').rstrip('.')} |")]
+    assert line.endswith(f"| {result.runs} | {len(result.failures[0].schedule)} |"), "docs/adapter.md says otherwise"
 
 
 @pytest.mark.parametrize("make", DEPARTURES)
@@ -166,8 +163,7 @@ NO_FUNCTION = 1
 
 def test_what_the_docs_show_of_a_campaign_is_what_comes_out(capsys: pytest.CaptureFixture[str]) -> None:
     """The documented command, run."""
-    page = (HERE.parents[1] / "docs" / "adapter.md").read_text("utf-8")
-    shown = page.partition("```console\n$ python -m ikeref_properties.adapter ")[2].partition("```")[0]
+    shown = PAGE.partition("```console\n$ python -m ikeref_properties.adapter ")[2].partition("```")[0]
     command, _, output = shown.partition("\n")
     assert command_line.main(command.split()) == 0
     assert capsys.readouterr().out == output
