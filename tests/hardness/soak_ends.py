@@ -87,6 +87,12 @@ class End:
     def heard(self, spi_in: bytes, path: Path, now: float) -> tuple[Output, ...]:
         return self._noted(self.endpoint.heard(spi_in, path, now))
 
+    def hint(self, path: Path, now: float) -> tuple[Output, ...]:
+        return self._noted(self.endpoint.hint(path, now))
+
+    def unknown_spi(self, spi: bytes, path: Path, now: float) -> tuple[Output, ...]:
+        return self._noted(self.endpoint.unknown_spi(spi, path, now))
+
     def fetched(self, answer: sa.Fetched, now: float) -> tuple[Output, ...]:
         return self._noted(self.endpoint.fetched(answer, now))
 
