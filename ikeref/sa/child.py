@@ -249,16 +249,14 @@ def _answered_spi(payloads: tuple[Payload, ...]) -> bytes:
     return next((proposal.spi for proposals in offers for proposal in proposals), b"")
 
 
-def _acquitted(turn: Turn, ike: IkeSa, intent: ChildRequest, spi: bytes) -> bool:
-    """Whether the peer has deleted what it answers with. Then it is not what other requests of ours may yet bring: the
-    peer may give them the same SPI (Section 1.4.1)."""
-    if spi not in intent.condemned:
-        return False
+def _acquit(turn: Turn, ike: IkeSa, spi: bytes) -> IkeSa:
+    """What the peer has deleted has come. Then it is not what other requests of ours may yet bring: the peer may give
+    them the same SPI (Section 1.4.1)."""
     for exchange in ike.outstanding:
-        if isinstance(exchange.intent, ChildRequest):
+        if isinstance(exchange.intent, ChildRequest) and spi in exchange.intent.condemned:
             others = tuple([each for each in exchange.intent.condemned if each != spi])
             ike = turn.amend(ike, exchange, exchange._replace(intent=exchange.intent._replace(condemned=others)))
-    return True
+    return ike
 
 
 # CREATE_CHILD_SA, initiator
@@ -363,7 +361,8 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
     except RemoteProtocolError as failure:
         _not_rekeyed(turn, old, intent)
         spi_out = _answered_spi(payloads)
-        if _acquitted(turn, ike, intent, spi_out):
+        ike = _acquit(turn, ike, spi_out)
+        if spi_out in intent.condemned:
             turn.outputs.append(Failed(f"Child SA {intent.config.name}", failure.reason))
         else:
             _refuse_answer(turn, ike, intent.config, intent.spi_in, intent.proposals, failure, spi_out)
@@ -372,7 +371,8 @@ def receive_response(turn: Turn, ike: IkeSa, message: Message, intent: ChildRequ
     if agreed.more:
         _hint(turn)
     replaces = intent.command.spi_in if isinstance(intent.command, RekeyChild) else b""
-    gone = _acquitted(turn, ike, intent, agreed.spi)
+    ike = _acquit(turn, ike, agreed.spi)
+    gone = agreed.spi in intent.condemned
     made = _establish(turn, ike, intent.config, intent.spi_in, agreed, intent.nonce, nonce, g_ir, replaces, gone=gone)
     if isinstance(intent.command, RekeyChild):
         _replace(turn, ike, intent, made, old, nonce)
@@ -388,14 +388,14 @@ def _replace(turn: Turn, ike: IkeSa, intent: ChildRequest, made: ChildSa, old: C
             turn.put_child(old._replace(state=ChildState.REPLACED))
         if turn.child(made.spi_in) is not None:
             turn.put_child(made._replace(keys=None, redundant=True, state=ChildState.REPLACED))
-            turn.enqueue_first(ike, DeleteChild(made.spi_in))
+            turn.enqueue_first(ike, DeleteChild(made.spi_in, due=True))
         return
     theirs = turn.child(crossing.spi) if crossing is not None else None
     if theirs is not None and theirs.state is ChildState.OPEN:
         turn.put_child(theirs._replace(redundant=True, state=ChildState.REPLACED, keys=None))
     if old is not None and old.state is not ChildState.DELETING:
         turn.put_child(old._replace(state=ChildState.REPLACED))
-        turn.enqueue_first(ike, DeleteChild(old.spi_in))
+        turn.enqueue_first(ike, DeleteChild(old.spi_in, due=True))
 
 
 def _not_rekeyed(turn: Turn, old: ChildSa | None, intent: ChildRequest) -> ChildSa | None:

@@ -165,6 +165,8 @@ class DeleteChild(NamedTuple):
     """0, or the protocol of a Child SA that the peer alone has, because we don't accept its answer (Section 2.21)."""
     spi_out: bytes = b""
     """Of such a Child SA what the peer calls it, if its answer says."""
+    due: bool = False
+    """Whether a rekey of ours calls for it, of what it replaced or of what lost (Section 2.8)."""
 
 
 class DeleteIke(NamedTuple):

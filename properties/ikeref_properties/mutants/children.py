@@ -226,14 +226,14 @@ REKEYING: tuple[Mutant, ...] = (
         "2.8.1",
         edit(
             "sa.child",
-            "turn.enqueue_first(ike, DeleteChild(made.spi_in))",
-            "turn.enqueue_first(ike, DeleteChild(intent.command.spi_in))",
+            "turn.enqueue_first(ike, DeleteChild(made.spi_in, due=True))",
+            "turn.enqueue_first(ike, DeleteChild(intent.command.spi_in, due=True))",
         ),
     ),
     mutant(
         "delete nothing after a rekey",
         "2.8",
-        edit("sa.child", "        turn.enqueue_first(ike, DeleteChild(old.spi_in))", "        pass"),
+        edit("sa.child", "        turn.enqueue_first(ike, DeleteChild(old.spi_in, due=True))", "        pass"),
     ),
     mutant(
         "close the old Child SA before the new one is used",

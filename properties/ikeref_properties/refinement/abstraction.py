@@ -36,11 +36,11 @@ READ = {
     Session: "ikes children peer",
     IkeSa: "phase initiator spi_i spi_r next_request expected outstanding answers window peer_window queue redundant "
     "succeeded",
-    ChildSa: "spi_in inbound outbound state initiator replaces redundant",
+    ChildSa: "spi_in inbound outbound state",
     Exchange: "message_id intent",
     ChildRequest: "command crossing condemned",
     IkeRequest: "crossing",
-    DeleteChild: "spi_in",
+    DeleteChild: "spi_in due",
 }
 """The fields that the abstraction reads: scrambling any of them has to be noticed. (And `DeleteChild.protocol_id`, by
 which a Delete of what only the peer has is told; explored ends have none, tests/unit/sa/test_unwanted.py has.)"""
@@ -176,16 +176,9 @@ def _child(child: ChildSa, session: Session, home: frozenset[str], deferred: boo
             state = Child.CROSSED
             if any(other.spi_in == intent.crossing.spi for other in session.children):
                 theirs = child_name(intent.crossing.spi)
-    due = child.state is ChildState.REPLACED and _is_due(child, session)
+    waiting = [each for ike in session.ikes for each in ike.queue if type(each) is DeleteChild]
+    due = child.state is ChildState.REPLACED and any(each.due and each.spi_in == child.spi_in for each in waiting)
     return ChildRecord(child_name(child.spi_in), state, child.inbound, outgoing, due, home, "", theirs)
-
-
-def _is_due(child: ChildSa, session: Session) -> bool:
-    """This end's rekey calls for a Delete, of what it replaced or of what lost, and the window has no room yet."""
-    waits = any(type(each) is DeleteChild and each.spi_in == child.spi_in for ike in session.ikes for each in ike.queue)
-    if not waits or child.redundant:
-        return waits and child.initiator
-    return any(o.replaces == child.spi_in and o.initiator and not o.redundant for o in session.children)
 
 
 def _requested(ike: IkeSa, session: Session) -> list[ChildRecord]:

@@ -116,6 +116,37 @@ def test_s1_4_1_the_peer_may_give_the_spi_of_what_it_has_deleted_to_the_next() -
     assert [(child.name, child.spi_out == gone) for child in pair.children(A)] == [("net", False), ("mail", True)]
 
 
+def test_s1_4_1_it_is_forgotten_with_the_answer_to_a_rekey_too() -> None:
+    pair, judge = wide()
+    pair.command(A, sa.RekeyChild(newest(pair, A).spi_in))
+    pair.command(A, sa.CreateChild("web"))
+    first, second = pair.flying
+    pair.deliver(first)
+    pair.flying.remove(second)
+    pair.flying.append(second)
+    pair.command(B, sa.DeleteChild(newest(pair, B).spi_in))
+    pair.deliver(flight(pair, A, response=False))
+    assert remembered(pair) == [1, 1]
+    pair.deliver(flight(pair, A, response=True))
+    assert remembered(pair) == [0]
+    come_to_rest(pair, judge)
+
+
+def test_s2_8_a_delete_that_waits_is_due_though_the_peer_deletes_the_successor() -> None:
+    pair, judge = wide()
+    (old,) = pair.children(A)
+    pair.command(A, sa.CreateChild("web"))
+    pair.command(A, sa.RekeyChild(old.spi_in))
+    pair.deliver(flight(pair, B, response=False, last=True))
+    pair.deliver(flight(pair, A, response=True))
+    pair.command(B, sa.DeleteChild(newest(pair, B).spi_in))
+    pair.deliver(flight(pair, A, response=False))
+    (ike,) = pair.ikes(A)
+    assert ike.queue == (sa.DeleteChild(old.spi_in, due=True),)
+    come_to_rest(pair, judge)
+    assert [child.name for child in pair.children(A)] == ["web"]
+
+
 def test_s2_8_who_asks_to_rekey_a_child_sa_has_it() -> None:
     """A's Delete of the first is late: B sends on the second when A asks to rekey it, and traffic goes on."""
     pair, judge = wide()
