@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ikeref_properties.network import ENDS, A, B, Pair, connection
 
 from ikeref import sa
+from ikeref.crypto import ChildSuite
 from ikeref.crypto.real import RealCrypto
 from ikeref.policy import addresses, identities, proposals
 from ikeref.policy.connections import ChildConfig, Settings
@@ -43,6 +44,8 @@ class Sent(NamedTuple):
     """What it had received by then."""
     inbound: dict[bytes, int]
     """The protocols of the Child SAs that it has or had in this step, by their inbound SPI."""
+    suites: dict[bytes, ChildSuite]
+    """Their algorithms."""
 
     def of(self, message: Message) -> "Sent":
         """The same with another message."""
@@ -230,7 +233,7 @@ def _of(name: str) -> Iterator[Sent]:
     for record in life(name).records:
         sessions = (*record.before.values(), *record.after.values())
         ikes = [ike for session in sessions for ike in session.ikes]
-        inbound = {child.spi_in: child.protocol_id for session in sessions for child in session.children}
+        children = {child.spi_in: child for session in sessions for child in session.children}
         for output in record.outputs:
             if type(output) is sa.Received:
                 came[record.end] += (output.message,)
@@ -253,7 +256,8 @@ def _of(name: str) -> Iterator[Sent]:
                 own[-1] if own else None,
                 earlier[record.end],
                 came[record.end],
-                inbound,
+                {spi: child.protocol_id for spi, child in children.items()},
+                {spi: child.suite for spi, child in children.items()},
             )
             if not output.again:
                 earlier[record.end] += (message,)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
+from ikeref_properties.network import PEER
 
 from ikeref.policy import choice
 from ikeref.registry import Encr, KeGroup, NotifyType, ProtocolId, TransformType
@@ -75,16 +76,26 @@ def each_transform(change: Callable[[Transform], Transform]) -> Alteration:
     return changed(lambda proposal: proposal._replace(transforms=tuple(map(change, proposal.transforms))))
 
 
+def last(change: Callable[[Proposal], Proposal]) -> Alteration:
+    """The last proposal, changed."""
+    return other(SA, lambda sa: sa._replace(proposals=(*sa.proposals[:-1], change(sa.proposals[-1]))))
+
+
 def dropped(kind: int) -> Alteration:
     """Without the transforms of a type in the first proposal."""
     return changed(lambda p: p._replace(transforms=tuple(each for each in p.transforms if each.type != kind)))
 
 
 def policies(each: Sent) -> list[list[tuple[Transform, ...]]]:
-    """What the policy of its sender says, of the IKE SA and of each Child SA; in IKE_AUTH without KE."""
+    """What the policy of its sender says, of the IKE SA and of each Child SA; in IKE_AUTH without KE.
+
+    For the rekey of a Child SA, the algorithms in use come first (Section 2.8).
+    """
     policy = life(each.life).connections[each.end]
     found = [policy.ike_proposals, *(child.proposals for child in policy.children)]
     found += [choice.without_ke(child.proposals) for child in policy.children]
+    if suites := [each.suites[n.spi] for n in said(each, NotifyType.REKEY_SA) if n.spi in each.suites]:
+        found = [choice.in_use_first(child.proposals, suites[0]) for child in policy.children]
     return [[proposal.transforms for proposal in one] for one in found]
 
 
@@ -153,6 +164,23 @@ def first_group(each: Sent) -> int:
     return choice.groups_of(proposals(each))[0]
 
 
+def groups(each: Sent, end: str) -> tuple[int, ...]:
+    """The groups of an end's policy for the IKE SA, in order."""
+    return choice.groups_of(life(each.life).connections[end].ike_proposals)
+
+
+def best_group(each: Sent) -> int:
+    """The first group of the sender's policy that the other end offers."""
+    return next(group for group in groups(each, each.end) if group in groups(each, PEER[each.end]))
+
+
+def only_group(group: int) -> Alteration:
+    """Every other group left out of the first proposal."""
+    return changed(
+        lambda p: p._replace(transforms=tuple(t for t in p.transforms if t.type != TransformType.KE or t.id == group))
+    )
+
+
 def nested(change: Callable[[Transform], Transform]) -> Alteration:
     """The first transform, changed."""
     return changed(lambda p: p._replace(transforms=(change(p.transforms[0]), *p.transforms[1:])))
@@ -186,13 +214,19 @@ SECURITY = (
         "7296-3.3-08",
         lambda s: offers(s) and len(proposals(s)) > 1,
         lambda s: all(b.number == a.number + 1 for a, b in pairwise(proposals(s))),
-        changed(lambda p: p._replace(number=9)),
+        last(lambda p: p._replace(number=p.number + 1)),
     ),
     Rule(
         "7296-3.3.1-07",
         lambda s: offers(s) and len(proposals(s)) > 1,
         lambda s: all(b.number == a.number + 1 for a, b in pairwise(proposals(s))),
-        changed(lambda p: p._replace(number=0)),
+        last(lambda p: p._replace(number=p.number - 1)),
+    ),
+    Rule(
+        "7296-3.3-13",
+        offers,
+        lambda s: all(p.transforms for p in proposals(s)),
+        last(lambda p: p._replace(transforms=())),
     ),
     Rule("7296-3.3-09", offers, lambda s: proposals(s)[0].number == 1, changed(lambda p: p._replace(number=0))),
     Rule("7296-3.3.1-06", offers, lambda s: proposals(s)[0].number == 1, changed(lambda p: p._replace(number=2))),
@@ -220,7 +254,7 @@ SECURITY = (
         lambda s: (
             s.life == "modp"
             and ordinary(s)
-            and s.message.exchange_type == CREATE
+            and s.message.exchange_type == AUTH
             and proposals(s)[0].protocol_id == ProtocolId.ESP
         ),
         lambda s: (
@@ -241,7 +275,7 @@ SECURITY = (
         lambda s: (
             s.life == "modp"
             and ordinary(s)
-            and s.message.exchange_type == CREATE
+            and s.message.exchange_type == AUTH
             and proposals(s)[0].protocol_id == ProtocolId.ESP
         ),
         lambda s: [t.key_length for t in proposals(s)[0].transforms if t.type == TransformType.ENCR] == [128, 256],
@@ -378,18 +412,21 @@ SECURITY = (
     Rule(
         "7296-3.3.6-11",
         lambda s: said(s, NotifyType.INVALID_KE_PAYLOAD),
-        lambda s: (
-            int.from_bytes(said(s, 17)[0].data)
-            in [g for p in life(s.life).connections[s.end].ike_proposals for g in algorithms(p, TransformType.KE)]
-        ),
+        lambda s: int.from_bytes(said(s, 17)[0].data) == best_group(s),
         lambda s: s.of(s.message._replace(payloads=(N(17, b"\x00\x63"),))),
+    ),
+    Rule(
+        "7296-3.3.6-11",
+        lambda s: said(s, NotifyType.INVALID_KE_PAYLOAD),
+        lambda s: int.from_bytes(said(s, 17)[0].data) == best_group(s),
+        lambda s: s.of(s.message._replace(payloads=(N(17, groups(s, PEER[s.end])[0].to_bytes(2)),))),
     ),
     Rule("7296-3.3.6-12", retried, lambda s: every(s, KE)[0].group == wanted(s)[-1], field(KE, group=5)),
     Rule(
         "7296-3.3.6-13",
         retried,
         lambda s: [p.transforms for p in proposals(s)] in policies(s),
-        nested(lambda t: t._replace(id=99)),
+        lambda s: only_group(wanted(s)[-1])(s),
     ),
     Rule(
         "7296-3.4-02",
