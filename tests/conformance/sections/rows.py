@@ -129,7 +129,7 @@ def reads(id: str, good: bytes, at: int, digits: str, **values: Any) -> Row:
 
 
 class Figure(NamedTuple):
-    """A layout: where each field stands. Altering its last bit alters that field and nothing else."""
+    """A layout: where each field stands. Altering a bit of it alters that field and nothing else."""
 
     id: str
     good: bytes
@@ -147,8 +147,8 @@ def check_figure(figure: Figure, decode: Callable[[bytes], wire.Message] = wire.
         value = values[path]
         assert (value if isinstance(value, bytes) else value.to_bytes(size, "big")) == octets, path
         read = 0
-        for bit in (1, 1 << (8 * size - 1)):
-            flipped = (int.from_bytes(octets, "big") ^ bit).to_bytes(size, "big")
+        for bit in range(8 * size):
+            flipped = (int.from_bytes(octets, "big") ^ 1 << bit).to_bytes(size, "big")
             with suppress(ProtocolError):
                 other = decode(figure.good[:at] + flipped + figure.good[at + size :])
                 assert set(changed(good, other)) == {path}, path

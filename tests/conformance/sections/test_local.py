@@ -78,8 +78,14 @@ def test_3_3_4_05_an_administrator_says_which_suites_are_acceptable() -> None:
     named = "chacha20poly1305-prfsha512-x448, aes128-sha256-modp2048"
     made = configured(ike=named).ike_proposals
     assert [len(each.transforms) for each in made] == [3, 4]
-    for policy, comes_up in ((named, True), ("aes256gcm16-prfsha384-ecp384", False)):
-        ends = Pair(1, connections={A: connection(A, ike=policy), B: connection(B, ike=named)})
+    mandatory, others = "aes128-sha256-modp2048", "chacha20poly1305-prfsha512-x448"
+    for offered, acceptable, comes_up in (
+        (named, named, True),
+        ("aes256gcm16-prfsha384-ecp384", named, False),
+        (mandatory, named, True),
+        (mandatory, others, False),
+    ):
+        ends = Pair(1, connections={A: connection(A, ike=offered), B: connection(B, ike=acceptable)})
         ends.establish()
         assert bool(ends.children(A)) is comes_up
     with pytest.raises(ConfigError):

@@ -145,7 +145,7 @@ TABLES: tuple[tuple[str, int, str, str, dict[int, str]], ...] = (
         37,
         "00 00 0008 {:02x} 308203",
         "Cert Encoding",
-        {4: "X509_SIGNATURE", 7: "CRL", 12: "HASH_AND_URL_X509", 13: "HASH_AND_URL_BUNDLE"},
+        {4: "X509_SIGNATURE", 7: "CRL", 11: "RAW_RSA_KEY", 12: "HASH_AND_URL_X509", 13: "HASH_AND_URL_BUNDLE"},
     ),
     (
         "7296-3.8-02",

@@ -71,11 +71,14 @@ ROWS = (
     refused("7296-3.3-05", TWO_ATTRIBUTES, 42, "000c", "3.3.2", 52),
     Row("7296-3.3-16", TWO_ATTRIBUTES, put(TWO_ATTRIBUTES, 50, "0080"), Reads({f"{ATTRIBUTE}.value": 128})),
     # The payload's length against the lengths and counts inside it.
+    refused("7296-3.3-06", OFFER, 32, "00", "3.3", 72),
     refused("7296-3.3-06", OFFER, 34, "0024", "3.3.2", 64),
     refused("7296-3.3-06", OFFER, 34, "002c", "3.3.2", 72),
     refused("7296-3.3-06", OFFER, 39, "04", "3.3.1", 39),
     refused("7296-3.3-06", OFFER, 38, "05", "3.3.1", 38),
     refused("7296-3.3-06", OFFER, 74, "0031", "3.3.1", 74),
+    refused("7296-3.3-07", OFFER, 34, "0024", "3.3.2", 64),
+    refused("7296-3.3-07", OFFER, 34, "002c", "3.3.2", 72),
     refused("7296-3.3-07", OFFER, 46, "000b", "3.3.5", 52),
     refused("7296-3.3-07", OFFER, 46, "0010", "3.3.5", 58),
     refused("7296-3.3-07", TLV, 50, "0005", "3.3.5", 50),
@@ -116,6 +119,8 @@ ROWS = (
     refused("7296-3.3.1-13", ONE, 38, "08", "3.3.1", 39),
     # Attributes: the first bit says whether value or length follows.
     Row("7296-3.3.5-04", TV, put(TV, 48, "800f"), Reads({f"{ATTRIBUTE}.type": 15})),
+    Row("7296-3.3.5-01", TLV, put(TLV, 48, "7fff"), Reads({f"{ATTRIBUTE}.type": 0x7FFF})),
+    Row("7296-3.3.5-06", TV, put(TV, 50, "0080"), Reads({f"{ATTRIBUTE}.value": 128})),
     refused("7296-3.3.5-01", TV, 48, "000e", "3.3.5", 50),
     refused("7296-3.3.5-01", TLV, 48, "8063", "3.3.5", 54),
 )

@@ -108,6 +108,8 @@ ROWS = (
         create(offer=(esp(GCM, EXTENDED),)), "NO_PROPOSAL_CHOSEN"),
     Row("7296-3.3.2-06", CREATE, create(offer=(esp(GCM, NORMAL, GROUP, NO_GROUP),)), ACCEPTED,
         create(offer=(esp(GCM, NORMAL, GROUP),)), "NO_PROPOSAL_CHOSEN"),
+    Row("7296-3.3.2-06", CREATE, create(), ACCEPTED, create(offer=(esp(GCM, NORMAL, GROUP),)), "NO_PROPOSAL_CHOSEN"),
+    Row("7296-3.3-13", CREATE, create(), ACCEPTED, create(offer=(esp(),)), "NO_PROPOSAL_CHOSEN"),
     Row("7296-3.3.3-01", CREATE, create(offer=(esp(GCM, NORMAL, Transform(3, 0), NO_GROUP),)), ACCEPTED,
         create(offer=(esp(GCM, NORMAL, Transform(2, 5)),)), "NO_PROPOSAL_CHOSEN"),
     Row("7296-3.3.4-06", CREATE, create(), ACCEPTED,
