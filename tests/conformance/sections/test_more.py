@@ -22,6 +22,7 @@ from ikeref.errors import AuthenticationFailed, LocalProtocolError
 from ikeref.policy import attributes
 from ikeref.policy.config import ConfigError, load
 from ikeref.policy.connections import Settings
+from ikeref.policy.pools import range_of
 from ikeref.registry import CfgAttribute, Encr, HashAlgorithm, Integ, IpcompTransform, KeGroup, NotifyType, Prf
 from ikeref.sa import Phase
 from ikeref.wire import AUTH, CP, EAP, SA, SKF, CfgAttr, D, Message, N, TSi, TSr
@@ -99,6 +100,26 @@ def test_3_15_1_05_as_many_addresses_are_given_as_were_asked_for(asked: int) -> 
     assert len(cfg.internal(cfg.pair(asker, cfg.giving(cfg.POOL)), A).packed) == asked
 
 
+@pytest.mark.parametrize("only", ["10.0.0.1", "172.16.0.1", "192.168.0.1", "198.51.100.1"])
+def test_3_15_1_06_an_internal_address_may_be_private(only: str) -> None:
+    """From each private range as from one that is none."""
+    pool = replace(cfg.POOL, ranges=(range_of(only),))
+    made = cfg.pair(cfg.asking("ipv4"), cfg.giving(pool))
+    assert cfg.lines(cfg.internal(made, A))[0] == f"INTERNAL_IP4_ADDRESS {only}"
+
+
+def test_3_15_2_03_subnets_in_a_request_change_nothing() -> None:
+    """Altered is the request, by subnets that the gateway has not; the answer is the same, and so is the traffic."""
+    found = []
+    for subnets in ((), (attributes.subnet("10.77.0.0/16"), attributes.subnet("2001:db8:77::/64"))):
+        asker = replace(cfg.asking("ipv4"), request=(CfgAttr(cfg.IP4), *subnets))
+        made = cfg.pair(asker, cfg.giving(cfg.POOL))
+        assert cfg.configured(cfg.auth(made, response=False)).attributes[1:] == subnets
+        (child,) = made.children(B)
+        found.append((cfg.configured(cfg.auth(made, response=True)), child.local_ts, child.remote_ts))
+    assert found[0] == found[1]
+
+
 def test_2_19_06_a_request_without_an_address_is_refused() -> None:
     assert attributes.request(("ipv4", "dns"))
     for words in (("dns",), ("version",), ("netmask", "supported")):
@@ -126,8 +147,9 @@ def test_3_15_1_36_an_unknown_attribute_of_a_reply_is_ignored() -> None:
 def test_3_15_4_05_a_family_that_no_pool_has_is_no_failure() -> None:
     """No INTERNAL_ADDRESS_FAILURE for it, as there is for a pool that is empty; the rest of the request is answered."""
     only6 = replace(cfg.POOL, ranges=cfg.POOL.ranges[1:])
-    made = cfg.pair(cfg.asking("ipv4"), cfg.giving(only6))
+    made = cfg.pair(cfg.asking("ipv4", "dns"), cfg.giving(only6))
     assert NotifyType.INTERNAL_ADDRESS_FAILURE not in cfg.errors(cfg.auth(made, response=True))
+    assert cfg.values(cfg.configured(cfg.auth(made, response=True)), cfg.DNS4) == [bytes((10, 2, 0, 53))]
     empty = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL), establish=False)
     for last in (1, 2, 3):
         other = connection(B).local_id

@@ -212,12 +212,14 @@ def test_exchange_types_have_these_names() -> None:
 
 
 def test_lengths_of_configuration_attributes() -> None:
-    """7296-3.15.1-04: an attribute of another length than the table says is not taken for one."""
+    """7296-3.15.1-04: an attribute of another length than the table says is not taken for one; two have any."""
     ends = Pair(1).establish()
     turn = Turn(ends.sessions(A)[0], ends.now, ends.ends[A].environment)
     for kind, size in {1: 4, 2: 4, 3: 4, 4: 4, 6: 4, 8: 17, 10: 16, 12: 16, 13: 8, 15: 17}.items():
         assert configuration._is_valid(turn, CfgAttr(kind, bytes(size)))
         for other in (size - 1, size + 1):
             assert not configuration._is_valid(turn, CfgAttr(kind, bytes(other)))
+    for kind in (7, 14):
+        assert all(configuration._is_valid(turn, CfgAttr(kind, bytes(size))) for size in (0, 1, 4, 40))
     for kind in (5, 9, 11, 999):
         assert not configuration._is_valid(turn, CfgAttr(kind, bytes(4)))

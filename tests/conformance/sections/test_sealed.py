@@ -75,13 +75,14 @@ def test_3_14_02_the_keys_of_its_ike_sa_and_sender_open_a_message(name: str) -> 
 
 def test_3_14_09_ivs_are_new_and_those_of_cbc_cannot_be_foretold() -> None:
     """7296-3.14-08, 7296-3.14-09, 7296-3.14-11: a block long, drawn at random for each message, and not the last block
-    of the message before."""
+    of any message, whoever sent it."""
     for name in ("cbc", "modp", "gcm"):
         ivs = [(each.sk_e, each.iv) for each in sealed(name)]
         assert len(set(ivs)) == len({each.datagram for each in sealed(name)}) > 5
-    for each, following in zip(sealed("cbc"), sealed("cbc")[1:], strict=False):
+    last_blocks = {each.ciphertext[-BLOCK:] for each in sealed("cbc")}
+    for each in sealed("cbc"):
         assert len(each.iv) == BLOCK
-        assert following.iv != each.ciphertext[-BLOCK:]
+        assert each.iv not in last_blocks
     for drawn in (b"\xa5" * BLOCK, b"\x3c" * BLOCK):
         ends = stations.pair(3, 1).establish()
         ends.forced[A][BLOCK] = [drawn]

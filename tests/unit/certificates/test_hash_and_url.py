@@ -344,7 +344,9 @@ def test_s3_6_bundles_are_read_as_written_and_nothing_else() -> None:
     octets = bundles.build(made)
     assert bundles.parse(octets) == made
     assert bundles.parse(b"\x30\x00") == Bundle((), ())
-    assert bundles.parse(b"\x30\x04\xa0\x02\x30\x00") == Bundle((b"\x30\x00",), ())
+    for tag, one in ((b"\xa0", Bundle((b"\x30\x00",), ())), (b"\xa1", Bundle((), (b"\x30\x00",)))):
+        assert bundles.parse(b"\x30\x04" + tag + b"\x02\x30\x00") == one
+        assert bundles.build(one) == b"\x30\x04" + tag + b"\x02\x30\x00"
     for wrong in (b"", octets + b"\0", octets[:-1], LEAF.der, b"\x30\x04\xa2\x02\x30\x00", b"\x30\x04\x80\x02\x30\x00"):
         with pytest.raises(ValueError, match=r".+"):
             bundles.parse(wrong)

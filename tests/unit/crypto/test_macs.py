@@ -86,6 +86,7 @@ def test_s2_13_sizes_in_the_table_are_those_of_the_functions(prf: int) -> None:
 def test_s3_14_icv_sizes_in_the_table_are_those_of_the_functions(integ: int) -> None:
     function, size = INTEGRITY_FUNCTIONS[integ]
     assert size == INTEGRITY[integ].icv == len(function(bytes(INTEGRITY[integ].key), b"")[:size])
+    assert str(8 * size) == Integ(integ).name.rpartition("_")[2]
 
 
 def test_s2_13_prf_plus_chains_its_blocks() -> None:

@@ -98,13 +98,28 @@ def test_an_ipv6_address_has_the_prefix_of_its_range() -> None:
     assert assign(Leases(), wish=wish, kind=IP6) == wish[:16] + b"\x40"
 
 
+def test_an_ipv6_wish_is_met_as_nearly_as_can_be() -> None:
+    """7296-3.15.3-03: the address itself, also where another prefix comes first; its identifier; another identifier."""
+    leases, pool = Leases(), Pool("two", (range_of("2001:db8:1::/64"), range_of("2001:db8:2::/64")))
+    given = []
+    for session in range(3):
+        wish = CfgAttr(IP6, bytes.fromhex("20010db80002000000000000000000ff") + b"\x40")
+        found = pools.assign((pool,), wish, CAROL if session else DAVE, leases.of, leases.to)
+        assert found is not None
+        given.append(attributes.to_text(found).split()[1])
+        leases.hold(session, parse(f"{session}@example.org"), (found.value[:16],))
+    assert given == ["2001:db8:2::ff/64", "2001:db8:1::ff/64", "2001:db8:1::1/64"]
+
+
 def test_requests_from_words() -> None:
-    assert attributes.request(("ipv4", "2001:db8::7/64", "dns", "nbns", "version", "supported")) == (
+    """7296-3.15.1-16, 7296-3.15.1-17, 7296-3.15.1-28: but for addresses, all of it is empty."""
+    assert attributes.request(("ipv4", "2001:db8::7/64", "dns", "nbns", "netmask", "version", "supported")) == (
         CfgAttr(IP4),
         CfgAttr(IP6, bytes.fromhex("20010db8000000000000000000000007") + b"\x40"),
         CfgAttr(CfgAttribute.INTERNAL_IP4_DNS),
         CfgAttr(CfgAttribute.INTERNAL_IP6_DNS),
         CfgAttr(CfgAttribute.INTERNAL_IP4_NBNS),
+        CfgAttr(CfgAttribute.INTERNAL_IP4_NETMASK),
         CfgAttr(CfgAttribute.APPLICATION_VERSION),
         CfgAttr(CfgAttribute.SUPPORTED_ATTRIBUTES),
     )
@@ -201,6 +216,7 @@ def test_a_configuration_with_pools() -> None:
         ('["lzs", "DEFLATE"]', '"zip"', "connections.roadwarriors.children.all.ipcomp", "none of deflate, lzs, lzjh"),
         ('["ipv4", "dns"]', '["dns"]', "connections.home.request", "an address must be asked for"),
         ('["ipv4", "dns"]', '["ipv6", "nbns"]', "connections.home.request", "goes with ipv4"),
+        ('["ipv4", "dns"]', '["ipv6", "netmask"]', "connections.home.request", "goes with ipv4"),
         ('["ipv4", "dns"]', '["ipv4", "wins"]', "connections.home.request", "none of ipv4, ipv6"),
     ],
 )

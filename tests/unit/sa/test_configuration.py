@@ -122,7 +122,7 @@ def test_s2_19_cp_stands_before_sa_in_both_messages() -> None:
         assert kinds.index(CP) < kinds.index(SA)
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("count", [0, 1, 3, 8])
 def test_s3_15_1_several_servers_and_subnets_may_be_asked_for_and_any_number_is_told(count: int) -> None:
     """7296-3.15.1-18 to -23, 7296-3.15.1-26, 7296-3.15.1-27, 7296-3.15.1-31, 7296-3.15.1-32."""
     subnets = (CfgAttr(CfgAttribute.INTERNAL_IP4_SUBNET), CfgAttr(CfgAttribute.INTERNAL_IP6_SUBNET))

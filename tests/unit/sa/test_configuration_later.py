@@ -71,11 +71,13 @@ def test_s2_19_who_was_given_an_address_gives_none_in_return() -> None:
 
 
 def test_s3_15_1_nothing_of_cfg_set_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """7296-3.15.1-38, 7296-3.15.1-39, 7296-3.15.1-40, 7296-3.15.1-41: the acknowledgement is empty."""
+    """7296-3.15.1-38, 7296-3.15.1-39, 7296-3.15.1-40, 7296-3.15.1-41: the acknowledgement is empty, and that is all."""
     made = pair(connection(A), connection(B))
     monkeypatch.setattr(informational, "CfgType", type("Other", (), {"REQUEST": CfgType.SET}))
     assert ask(made, CfgAttr(DNS4, bytes(4))) == CP(CfgType.ACK)
     assert failures(made, A) == ["the peer does not answer such requests"]
+    told = [each for record in made.records for each in record.outputs if type(each) is sa.Configured]
+    assert (told, made.sessions(B)[0].internal) == ([], None)
 
 
 def test_s2_19_a_command_without_anything_to_ask_is_refused() -> None:
