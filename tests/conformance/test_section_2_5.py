@@ -45,13 +45,23 @@ def life() -> Pair:
 # Section 2.5
 
 
+def reserved(value: object) -> list[int]:
+    """The RESERVED fields of a payload, and of all that stands in it."""
+    if not isinstance(value, tuple):
+        return []
+    own = [getattr(value, field) for field in getattr(value, "_fields", ()) if field.startswith("reserved")]
+    return own + [each for part in value for each in reserved(part)]
+
+
 def test_s2_5_all_that_is_sent_is_of_version_2_0_with_reserved_bits_zero_and_nothing_critical() -> None:
+    """In the headers of messages and of payloads, and in what these hold."""
     for flight in flights(life()):
         message = raw(flight.datagram)
         assert message.version == 0x20
         assert message.flags & ~(FLAG_INITIATOR | FLAG_RESPONSE) == 0
         assert flight.message is not None
         assert {payload.flags for payload in (*message.payloads, *flight.message.payloads)} <= {0}
+        assert set(reserved(wire.decode(wire.encode(flight.message)).payloads)) <= {0}
 
 
 @pytest.mark.parametrize("minor", [0, 1, 15])
@@ -83,12 +93,13 @@ def test_s2_5_one_major_version_is_supported_and_a_higher_one_is_told_so(major: 
     assert bool(pair.ends[B].sessions) is (major == 2)
 
 
-def test_s2_5_a_peer_that_could_do_more_is_no_reason_to_begin_anew() -> None:
+@pytest.mark.parametrize("flag", [0, 0x10])
+def test_s2_5_a_peer_that_could_do_more_is_no_reason_to_begin_anew(flag: int) -> None:
     """The Version flag says that it speaks a higher version; this end does not, so all goes on in version 2."""
     pair = Pair(1)
     pair.initiate(A)
     datagram = bytearray(pair.flying.pop().datagram)
-    datagram[19] |= 0x10
+    datagram[19] |= flag
     (answer,) = replies(receive(pair, B, bytes(datagram)))
     assert "SA" in kinds(answer)
     assert answer.flags == FLAG_RESPONSE
@@ -238,7 +249,7 @@ def test_s2_6_1_a_responder_that_wants_a_cookie_for_the_other_group_costs_a_roun
 
 @pytest.mark.parametrize("end", ENDS)
 def test_s2_7_one_suite_is_chosen_with_one_transform_of_each_type(end: str) -> None:
-    """The offer has two protocols' worth of proposals and several transforms of most types."""
+    """The offer has two proposals for ESP, and several transforms of most types."""
     esp = "aes256-aes128-sha256-sha384-x25519-ecp256, aes256gcm16-aes128gcm16-x25519"
     pair = established(connections=policies(esp=esp))
     command(pair, end, sa.CreateChild("web"))

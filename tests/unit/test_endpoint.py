@@ -122,6 +122,17 @@ def test_s2_6_under_load_a_cookie_is_asked_for_and_no_state_kept() -> None:
     assert 1 <= len(cookie_of(endpoint, request)) <= 64
 
 
+def test_s2_6_a_cookie_is_asked_for_while_many_ike_sas_are_half_open() -> None:
+    """7296-2.6-10: with fewer of them none is."""
+    pair = Pair(settings=Settings(cookie_threshold=3))
+    endpoint, request = pair.ends[B], first_request(pair)
+    first = [answer(endpoint.receive(with_spi(request, number), TO_B, 0.0)).payloads[0] for number in range(1, 6)]
+    asked = [isinstance(payload, N) and payload.type == NotifyType.COOKIE for payload in first]
+    assert asked == [False, False, False, True, True]
+    endpoint.timer(100.0)
+    assert isinstance(answer(endpoint.receive(with_spi(request, 6), TO_B, 100.0)).payloads[0], SA)
+
+
 def test_s2_6_the_request_with_its_cookie_is_answered() -> None:
     pair = Pair(settings=Settings(cookie_threshold=0))
     endpoint, request = pair.ends[B], first_request(pair)

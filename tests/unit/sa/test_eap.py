@@ -210,6 +210,7 @@ def test_s2_3_windows_are_1_until_all_is_authenticated() -> None:
             for ike in ends.ikes(end):
                 at_last = isinstance(ike.handshake and ike.handshake.eap, AsInitiator) and ike.handshake.eap.done  # type: ignore[union-attr]
                 assert at_last or ike.window == 1 or ike.phase is sa.Phase.ESTABLISHED
+                assert ike.peer_window == 1 or ike.phase is sa.Phase.ESTABLISHED
         ends.deliver(ends.flying[0])
     assert {(ike.window, ike.peer_window) for end in (A, B) for ike in ends.ikes(end)} == {(4, 4)}
 

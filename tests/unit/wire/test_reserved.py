@@ -106,7 +106,7 @@ def test_twin_bits_with_a_meaning_are_not_ignored(case: str) -> None:
 
 @pytest.mark.parametrize("case", RESERVED)
 def test_s2_5_who_builds_a_message_sends_zero(case: str) -> None:
-    """Values built without naming reserved fields encode to zeros (7296-2.5-11)."""
+    """Values whose reserved fields are zero encode to zeros (7296-2.5-11)."""
     kind, digits, _, _ = RESERVED[case]
     octets = datagram(kind, digits)
     assert wire.encode(_meaning(octets)) == octets
