@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from ikeref_properties.network import ENDS, PEER, A, B, Pair, connection
 
 from ikeref import sa, wire
-from ikeref.crypto import schedule
+from ikeref.crypto import auth, schedule
 from ikeref.crypto.free import FreeCrypto
 from ikeref.policy import addresses, identities, proposals
 from ikeref.policy.connections import Connection, Settings
+from ikeref.policy.credentials import Secret
 from ikeref.registry import ExchangeType, KeGroup, NotifyType, ProtocolId, TransformType
 from ikeref.sa import Phase
-from ikeref.wire import KE, SA, D, IDi, N, Nonce, Payload, Proposal, Transform, TSi, TSr, Unknown
+from ikeref.wire import AUTH, KE, SA, D, IDi, N, Nonce, Payload, Proposal, Transform, TSi, TSr, Unknown
 from tests.properties.forging import arrive, request, respond, sealed
 
 SEARCH = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -351,6 +352,46 @@ def test_s2_21_3_a_malformed_request_ends_the_ike_sa_at_both_ends(
     pair.deliver_all()
     assert not pair.ikes(peer)
     assert not pair.children(peer)
+
+
+# What AUTH covers (Section 2.15)
+
+
+def test_s2_15_auth_covers_the_own_message_the_nonce_of_the_peer_and_the_own_identity() -> None:
+    """7296-2.15-01, 7296-2.15-04, 7296-2.15-05: recomputed at both ends from what was sent."""
+    pair = before_auth()
+    made = next(o for each in pair.records for o in each.outputs if type(o) is sa.NewKeys)
+    pair.deliver_all()
+    asked, answered, *proofs = pair.past
+    crypto, secret = FreeCrypto(), pair.connections[A].local_auth
+    assert isinstance(secret, Secret)
+    ni, nr = (next(p.data for p in wire.decode(e.datagram).payloads if type(p) is Nonce) for e in (asked, answered))
+    for own, nonce, sk_p, proof in (
+        (asked.datagram, nr, made.keys.sk_pi, proofs[0]),
+        (answered.datagram, ni, made.keys.sk_pr, proofs[1]),
+    ):
+        assert proof.message is not None
+        who, data = proof.message.payloads[0], [p.data for p in proof.message.payloads if type(p) is AUTH]
+        octets = own + nonce + crypto.prf(made.suite.prf, sk_p, wire.encode_payloads((who,))[4:])
+        assert data == [auth.shared_key_auth(crypto, made.suite.prf, secret.octets, octets)]
+
+
+@pytest.mark.parametrize("kind", [99, 200])
+def test_s2_15_auth_covers_payloads_of_unknown_types(kind: int) -> None:
+    """7296-2.15-07: somebody on the path adds one to IKE_SA_INIT; the receiver ignores it, and AUTH is wrong."""
+    for where, added in ((0, ()), (0, (Unknown(kind, b"?"),)), (1, (Unknown(kind, b"?"),))):
+        pair = Pair(1)
+        pair.initiate(A)
+        for _ in range(where):
+            pair.deliver(pair.flying[0])
+        (flight,) = pair.flying
+        whole = wire.decode(flight.datagram)
+        longer = wire.encode(whole._replace(payloads=(*whole.payloads, *added)))
+        pair.flying[0] = flight._replace(datagram=longer)
+        pair.deliver_all()
+        ends = [[each.phase for each in pair.ikes(end)] for end in ENDS]
+        assert (ends == [[Phase.ESTABLISHED]] * 2) is (not added)
+        assert {34, 35} <= {wire.peek(each.datagram).exchange_type for each in pair.past}
 
 
 # What an IKE SA's successor gets its keys from (Section 2.18)

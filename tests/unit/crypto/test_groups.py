@@ -55,8 +55,10 @@ def test_rfc5903_rfc6954_rfc8031_vectors(vector: dict[str, Any]) -> None:
     ],
 )
 def test_rfc3526_moduli_are_those_that_others_use(group: int, digest: str) -> None:
-    """The digests are of the moduli that OpenSSL has, and for group 2 of Appendix B.2."""
+    """The digests are of the moduli that OpenSSL has, and for group 2 of Appendix B.2. The generator is 2."""
     p = modp.modulus(group)
+    private, public = modp.generate(group, bytes)
+    assert int.from_bytes(public) == pow(2, private.value, p)
     assert sha256(p.to_bytes(GROUPS[group].public)).hexdigest() == digest
 
 

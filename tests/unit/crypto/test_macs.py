@@ -4,7 +4,7 @@ import pytest
 
 from ikeref.crypto.macs import INTEGRITY_FUNCTIONS, PRF_FUNCTIONS, aes_cmac, aes_xcbc
 from ikeref.crypto.real import RealCrypto
-from ikeref.crypto.transforms import INTEGRITY, PRF
+from ikeref.crypto.transforms import INTEGRITY, PRF, integrity_key_size, prf_row
 from ikeref.errors import LocalProtocolError
 from ikeref.registry import Integ, Prf
 
@@ -87,6 +87,18 @@ def test_s3_14_icv_sizes_in_the_table_are_those_of_the_functions(integ: int) -> 
     function, size = INTEGRITY_FUNCTIONS[integ]
     assert size == INTEGRITY[integ].icv == len(function(bytes(INTEGRITY[integ].key), b"")[:size])
     assert str(8 * size) == Integ(integ).name.rpartition("_")[2]
+
+
+def test_s2_13_keys_of_hmac_are_as_long_as_the_output_of_the_hash() -> None:
+    """7296-2.13-05, before truncation, and 7296-2.13-07; other PRFs state their size, which is 16 octets
+    (7296-2.13-08)."""
+    hmacs = [each for each in INTEGRITY_FUNCTIONS if Integ(each).name.startswith("HMAC")]
+    assert len(hmacs) == 4
+    for integ in hmacs:
+        assert integrity_key_size(integ) == len(INTEGRITY_FUNCTIONS[integ][0](b"key", b""))
+    for prf, function in PRF_FUNCTIONS.items():
+        size = len(function(b"key", b"")) if Prf(prf).name.startswith("HMAC") else 16
+        assert prf_row(prf).key == size
 
 
 def test_s2_13_prf_plus_chains_its_blocks() -> None:

@@ -154,6 +154,20 @@ def test_s2_21_4_any_changed_octet_is_dropped(provider: Provider, suite: Suite) 
             provider.decrypt(suite, keys.sk_ei, keys.sk_ai, datagram[:32], datagram[32 : 32 + cut])
 
 
+@pytest.mark.parametrize("suite", SUITES, ids=str)
+def test_s2_13_any_octets_of_the_right_size_are_a_key(provider: Provider, suite: Suite) -> None:
+    """7296-2.13-02; altered is an octet of the key that authenticates: then nothing opens."""
+    sizes = keys_for(provider, suite)
+    for fill in (b"\0", b"\1", b"\x5a", b"\xff"):
+        sk_e, sk_a = fill * len(sizes.sk_ei), fill * len(sizes.sk_ai)
+        datagram = protect(provider, suite, sk_e, sk_a, message(), bytes(provider.iv_size(suite)))
+        assert unprotect(provider, suite, sk_e, sk_a, datagram).message == message()
+        other = bytes((fill[0] ^ 2,))
+        keys = (other + sk_e[1:], sk_a) if is_aead(suite.encr) else (sk_e, other + sk_a[1:])
+        with pytest.raises(Dropped):
+            unprotect(provider, suite, *keys, datagram)
+
+
 @pytest.mark.parametrize("suite", [GCM, CBC], ids=["gcm", "cbc"])
 def test_s2_14_keys_of_the_other_direction_open_nothing(provider: Provider, suite: Suite) -> None:
     keys = keys_for(provider, suite)
