@@ -271,7 +271,7 @@ def test_2_22_01_compression_is_bound_to_its_child_sa() -> None:
 
 
 def test_c_6_informational_has_notifications_deletes_and_configuration_in_any_order() -> None:
-    """7296-C.6-01: what our ends send is in this order, and the opposite order is understood as well."""
+    """7296-C.6-01: requests in this order and in the opposite one are understood; our answer has CP before Delete."""
     ends = Pair(1).establish()
     (child,) = ends.children(B)
     payloads = (N(39000), D(3, 4, (child.spi_in,)), CP(1, (CfgAttr(7),)))

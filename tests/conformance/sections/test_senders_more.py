@@ -89,7 +89,7 @@ def after_nonce(each: Sent) -> list[str]:
 
 ORDER = {
     "7296-C.1-01": ["N(COOKIE)", "SA", "KE", "NONCE", "N(NAT_DETECTION_SOURCE_IP)", "N(NAT_DETECTION_DESTINATION_IP)",
-                    "CERTREQ"],
+                    "N(HTTP_CERT_LOOKUP_SUPPORTED)", "CERTREQ"],
     "7296-C.2-01": ["IDi", "CERT", "N(INITIAL_CONTACT)", "CERTREQ", "IDr", "AUTH", "CP", "SA", "TSi", "TSr"],
     "7296-C.2-01 response": ["IDr", "CERT", "AUTH", "CP", "SA", "TSi", "TSr"],
     "7296-C.4-01": ["N(REKEY_SA)", "CP", "N(IPCOMP_SUPPORTED)", "N(USE_TRANSPORT_MODE)", "SA", "NONCE", "KE",

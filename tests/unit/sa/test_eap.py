@@ -7,6 +7,7 @@ from ikeref_properties.network import A, B, Pair, connection
 
 from ikeref import sa
 from ikeref.crypto.real import RealCrypto
+from ikeref.eap import mschap
 from ikeref.errors import LocalProtocolError
 from ikeref.policy import identities
 from ikeref.policy.connections import Settings
@@ -50,6 +51,8 @@ def test_s2_16_each_method_brings_the_ike_sa_up(method: int, certified: bool) ->
     messages = rounds(ends)
     assert kinds(messages[0]) == ["IDi", *(["CERTREQ"] if certified else []), "IDr", "SA", "TSi", "TSr"]
     assert kinds(messages[1]) == ["IDr", *(["CERT"] if certified else []), "AUTH", "EAP"]
+    (proof,) = (each for each in messages[1].payloads if type(each) is AUTH)
+    assert proof.method == (AuthMethod.DIGITAL_SIGNATURE if certified else AuthMethod.SHARED_KEY)
     assert {tuple(kinds(each)) for each in messages[2:-2]} == {("EAP",)}
     assert said(messages[-3]) == (EapCode.SUCCESS, said(messages[-4]).identifier, 0, b"")  # type: ignore[union-attr]
     assert kinds(messages[-2]) == ["AUTH"]
@@ -102,6 +105,23 @@ def test_s2_16_what_eap_made_is_forgotten_with_the_handshake(method: int) -> Non
     ends = run(peer(method), server(method))
     for end in (A, B):
         assert ends.ikes(end)[0].handshake is None
+
+
+def test_s2_16_the_key_that_eap_made_is_for_auth_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """7296-2.16-11: with another MSK at both ends AUTH is another, and all the keys are the same."""
+    found = []
+    for _ in range(2):
+        ends = run(peer(MSCHAPV2), server(MSCHAPV2))
+        assert is_up(ends)
+        outputs = [each for record in ends.records for each in record.outputs]
+        made = [each.keys for each in outputs if type(each) is sa.NewKeys]
+        installed = [each.child.keys for each in outputs if type(each) is sa.Install]
+        assert made
+        assert len(installed) == 4
+        found.append((tuple(made), tuple(installed), rounds(ends)[-2].payloads))
+        monkeypatch.setattr(mschap, "msk", lambda *_: b"another!" * 8)
+    assert found[0][:2] == found[1][:2]
+    assert found[0][2] != found[1][2]
 
 
 @pytest.mark.parametrize("method", [MD5, MSCHAPV2])
@@ -453,8 +473,10 @@ def test_rfc5998_3_the_initiator_refuses_a_method_that_may_not_stand_alone() -> 
     assert "may not stand alone" in audits(ends, A)
 
 
-def test_rfc5998_3_the_responder_offers_safe_methods_alone() -> None:
-    ends = run(peer(MSCHAPV2, TLS, only=True), server(MSCHAPV2, TLS, only=True), alone=True)
+@pytest.mark.parametrize("other", [MD5, MSCHAPV2])
+def test_rfc5998_3_the_responder_offers_safe_methods_alone(other: int) -> None:
+    """7296-2.16-12: MD5-Challenge, which makes no key, is none of them."""
+    ends = run(peer(other, TLS, only=True), server(other, TLS, only=True), alone=True)
     assert is_up(ends)
     assert said(rounds(ends)[1]).type == TLS  # type: ignore[union-attr]
 

@@ -216,7 +216,7 @@ def test_s7383_2_6_incomplete_messages_are_forgotten() -> None:
     ends = pair().establish()
     ends.command(A, sa.CreateChild("web"))
     sent = fragments(ends)
-    ends.deliver(sent[0])
+    assert not [out for out in ends.deliver(sent[0]).outputs if isinstance(out, sa.Transmit)]
     assert ends.ikes(B)[0].partial
     for each in list(ends.flying):
         ends.lose(each)
