@@ -42,6 +42,7 @@ from tests.conformance.life import (
     replies,
 )
 from tests.properties.forging import request, respond
+from tests.unit.sa.test_transport_mode import Natted
 
 # Section 1
 
@@ -151,15 +152,20 @@ def test_s1_1_2_who_the_peer_is_is_told() -> None:
 @pytest.mark.parametrize("mode", ["tunnel", "transport"])
 @pytest.mark.parametrize("behind", [True, False])
 def test_s1_1_behind_a_nat_ipsec_is_encapsulated_in_udp(mode: str, behind: bool) -> None:
-    """In either mode: the data plane is told the path of the IKE SA, on port 4500, or port 500 where no NAT is."""
-    same = {end: {"local_ts": (), "remote_ts": (), "mode": mode} for end in ENDS}
-    connections = policies(child=same[A], force_encapsulation=behind)
-    pair = established(connections=connections)
-    paths = [each.path for each in outputs(pair, sa.Install)]
-    assert len(paths) == 4
-    assert {(path.encapsulated, path.local[1], path.remote[1]) for path in paths} == (
-        {(True, 4500, 4500)} if behind else {(False, 500, 500)}
-    )
+    """In either mode, with either end or both behind one: the data plane is told the path of the IKE SA, on port 4500,
+    or port 500 where no NAT is."""
+    own = {"local_ts": (), "remote_ts": ()} if mode == "transport" else {}
+    connections = policies(child={**own, "mode": mode})
+    for ends in ((A,), (B,), ENDS) if behind else ((),):
+        pair = Natted(1, connections=connections)
+        pair.behind = tuple(ends)
+        pair.establish()
+        paths = [each.path for each in outputs(pair, sa.Install)]
+        assert len(paths) == 4
+        assert {(path.encapsulated, path.local[1], path.remote[1]) for path in paths} == (
+            {(True, 4500, 4500)} if behind else {(False, 500, 500)}
+        )
+        assert {child.transport for end in ENDS for child in pair.children(end)} == {mode == "transport"}
 
 
 # Section 1.2
@@ -253,12 +259,18 @@ def test_s1_2_each_direction_has_keys_of_its_own(end: str, ike: str) -> None:
     assert envelope.unprotect(crypto, suite, *ours, datagram).message.payloads == ()
     with pytest.raises(Dropped):
         envelope.unprotect(crypto, suite, *theirs, datagram)
+    if keys.sk_ai:  # combined mode has no SK_a
+        with pytest.raises(Dropped):
+            envelope.unprotect(crypto, suite, ours[0], theirs[1], datagram)
 
 
 def test_s1_2_what_ike_auth_holds_in_which_order() -> None:
     asked, answered = messages(established(), AUTH)
     assert plain(asked) == ["IDi", "IDr", "AUTH", "SA", "TSi", "TSr"]
     assert plain(answered) == ["IDr", "AUTH", "SA", "TSi", "TSr"]
+    asked, answered = messages(stations.pair(1, certificates=True).establish(), AUTH)
+    assert plain(asked) == ["IDi", "CERT", "CERTREQ", "IDr", "AUTH", "SA", "TSi", "TSr"]
+    assert plain(answered) == ["IDr", "CERT", "AUTH", "SA", "TSi", "TSr"]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -314,12 +326,14 @@ def test_s1_2_a_responder_may_be_somebody_else_and_the_initiator_may_refuse() ->
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("change", [0, 1])
-def test_s1_2_auth_is_checked_at_both_ends(change: int, end: str) -> None:
-    """One bit of AUTH is changed; unaltered both ends establish the IKE SA."""
-    pair = after_init()
-    if end == A:
+@pytest.mark.parametrize("by", ["MAC", "signature"])
+def test_s1_2_auth_is_checked_at_both_ends(by: str, change: int, end: str) -> None:
+    """The last bit of AUTH, a MAC or a signature, is changed; unaltered both ends establish the IKE SA."""
+    pair = stations.pair(1, certificates=by == "signature")
+    pair.initiate(A)
+    for _ in range(3 if end == A else 2):
         pair.deliver(pair.flying[0])
-    answered = altered(pair, lambda payloads: tuple(spoilt(p, change) for p in payloads))
+    answered = altered(pair, lambda payloads: tuple(spoilt(p, change) for p in payloads), crypto=RealCrypto())
     assert (sa.Established in answered.kinds()) is not bool(change)
     assert (sa.Install in answered.kinds()) is not bool(change)
 
@@ -327,7 +341,7 @@ def test_s1_2_auth_is_checked_at_both_ends(change: int, end: str) -> None:
 def spoilt(payload: Payload, change: int) -> Payload:
     if type(payload) is not wire.AUTH:
         return payload
-    return payload._replace(data=bytes((payload.data[0] ^ change,)) + payload.data[1:])
+    return payload._replace(data=payload.data[:-1] + bytes((payload.data[-1] ^ change,)))
 
 
 def test_s1_2_the_wrong_group_is_corrected() -> None:

@@ -111,7 +111,7 @@ def test_s1_3_another_group_is_asked_for_and_a_new_exchange_has_it(what: str, en
 
 @pytest.mark.parametrize("end", ENDS)
 def test_s1_3_the_keys_come_of_sk_d_both_nonces_and_the_new_secret(end: str) -> None:
-    """Computed here from what the messages and the key log say; the new secret counts too."""
+    """Computed here from what the messages and the key log say; each of them counts, and the new secret too."""
     for esp in (PFS, "aes256gcm16"):
         pair = established(connections=policies(esp=esp))
         command(pair, end, sa.CreateChild("web"))
@@ -122,6 +122,8 @@ def test_s1_3_the_keys_come_of_sk_d_both_nonces_and_the_new_secret(end: str) -> 
         ni, nr = of(asked, Nonce).data, of(answered, Nonce).data
         without = schedule.child_keys(crypto, keys.suite.prf, keys.keys.sk_d, ni, nr, made.suite)
         assert (made.keys == without) is (esp != PFS)
+        for other in ((ni, ni, nr), (keys.keys.sk_d, nr, nr), (keys.keys.sk_d, ni, ni)):
+            assert schedule.child_keys(crypto, keys.suite.prf, *other, made.suite) != without
         theirs = outputs(pair, sa.Install, end=PEER[end])[-1].child
         assert made.keys == theirs.keys
 

@@ -51,6 +51,7 @@ def test_s1_4_what_is_said_under_an_ike_sa_is_about_that_ike_sa(end: str) -> Non
     theirs = pair.children(PEER[end])
     pair.command(end, sa.DeleteIke(), number=1)
     pair.deliver_all()
+    assert {(message.spi_i, message.spi_r) for message in messages(pair, INFO)} == {(first.spi_i, first.spi_r)}
     for each in ENDS:
         assert [ike.spi_i for ike in pair.ikes(each)] == [second.spi_i]
     assert [each.spi_in for each in pair.children(end)] == [ours[1].spi_in]
@@ -60,6 +61,25 @@ def test_s1_4_what_is_said_under_an_ike_sa_is_about_that_ike_sa(end: str) -> Non
     for spi, left in ((foreign, 2), (own, 1)):
         arrive(pair, end, sealed(ike, INFO, (D(ESP, 4, (spi,)),), pair.ikes(end)[1].expected))
         assert len(pair.children(end)) == left
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("number", [1, 2])
+def test_s1_4_what_is_said_about_a_child_sa_is_under_the_ike_sa_that_made_it(number: int, end: str) -> None:
+    """Of two IKE SAs between the same ends: its rekey, and its Delete."""
+    pair = established().establish()
+    ike, child = pair.ikes(end)[number - 1], pair.children(end)[number - 1]
+    since = len(pair.past)
+    pair.command(end, sa.RekeyChild(child.spi_in), number=number)
+    pair.deliver_all()
+    rekeyed = pair.ends[end].sessions[number].children[0]
+    assert rekeyed.spi_in != child.spi_in
+    pair.command(end, sa.DeleteChild(rekeyed.spi_in), number=number)
+    pair.deliver_all()
+    said = [flight.message for flight in pair.past[since:] if flight.message is not None]
+    assert [message.exchange_type for message in said] == [CREATE, CREATE, INFO, INFO, INFO, INFO]
+    assert {(message.spi_i, message.spi_r) for message in said} == {(ike.spi_i, ike.spi_r)}
+    assert [len(pair.children(each)) for each in ENDS] == [1, 1]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -83,6 +103,7 @@ INFORMATIONS: dict[str, tuple[wire.Payload, ...]] = {
     "nothing": (),
     "notifications": (N(40000), N(40001, b"data"), N(16390 + 30000)),
     "several Deletes": (D(ESP, 4, (b"none", b"such")), D(2, 4, (b"none",))),
+    "many": (*[N(40000 + number) for number in range(50)], *[D(ESP, 4, (b"none",))] * 50),
     "all kinds": (
         N(40000),
         D(ESP, 4, (b"none",)),

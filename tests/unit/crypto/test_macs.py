@@ -57,6 +57,17 @@ def test_rfc4434_and_rfc4615_prfs_take_keys_of_any_size(key: bytes, xcbc: str, c
     assert PRF_FUNCTIONS[Prf.AES128_CMAC](key, MESSAGE).hex() == cmac
 
 
+@pytest.mark.parametrize("prf", PRF_FUNCTIONS)
+def test_s1_7_every_prf_takes_keys_of_any_size(prf: Prf) -> None:
+    """7296-1.7-05: each octet of the key counts, however long it is."""
+    function = PRF_FUNCTIONS[prf]
+    for size in (1, 15, 16, 17, 32, 33, 64, 65, 128, 129, 500):
+        key = b"\x01" * size
+        found = {function(key[:at] + b"\x02" + key[at + 1 :], MESSAGE) for at in range(size)}
+        assert len(found) == size
+        assert {len(each) for each in found} == {len(function(KEY, MESSAGE))}
+
+
 @pytest.mark.parametrize(
     ("prf", "mac"),
     [

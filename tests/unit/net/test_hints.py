@@ -147,3 +147,21 @@ def test_s1_5_a_packet_that_came_without_udp_is_told_to_the_port_of_ike(monkeypa
         (bytes.fromhex("00001234"), Path((host, port), ("192.0.2.2", 500)))
         for host, port in (("192.0.2.1", 500), ("192.0.2.9", 700))
     ]
+
+
+def test_s1_7_packets_are_taken_in_udp_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """7296-1.7-06: one of either kind, of the same Child SA."""
+    device = Pipe()
+    monkeypatch.setattr(module, "_open", lambda _: device)
+    monkeypatch.setattr(module, "_ip", lambda *_: None)
+    wire = Wire()
+    tunnel = Tunnel("tun9")
+    tunnel.carrier = wire.b.carrier
+    (session,) = wire.b.endpoint.sessions.values()
+    assert session.current is not None
+    for number, encapsulated in enumerate((True, False, True, False), 1):
+        sealed = wire.a.carrier.send(THERE)
+        assert isinstance(sealed, Sealed)
+        tunnel.arrived(sealed.packet, session.current.path._replace(encapsulated=encapsulated), 0)
+        assert device.written == [THERE] * number
+    tunnel.close()
