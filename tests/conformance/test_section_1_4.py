@@ -323,6 +323,44 @@ def test_s1_7_attribute_5_is_ignored() -> None:
     assert [type(payload) for payload in answers[0]] == [CP]
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_s1_7_no_message_is_refused_for_the_order_of_its_payloads(end: str) -> None:
+    """Backwards: an IKE_SA_INIT request; and of another IKE SA all after IKE_SA_INIT, whose octets AUTH protects."""
+    pair = Pair(1)
+    pair.initiate(A)
+    first = pair.flying[0].message
+    assert first is not None
+    (answer,) = replies(receive(pair, B, wire.encode(first._replace(payloads=first.payloads[::-1]))))
+    assert not errors(answer)
+    pair = Pair(1)
+    pair.initiate(A)
+    for _ in range(2):
+        pair.deliver(pair.flying[0])
+    backwards(pair)
+    what: tuple[sa.Command, ...] = (
+        sa.CreateChild("web"),
+        sa.RekeyChild(pair.children(end)[0].spi_in),
+        sa.RekeyIke(),
+    )
+    for each in what:
+        pair.command(end, each)
+        backwards(pair)
+    assert not outputs(pair, sa.Failed)
+    assert [len(pair.children(each)) for each in ENDS] == [2, 2]
+    assert [len(pair.ikes(each)) for each in ENDS] == [1, 1]
+
+
+def backwards(pair: Pair) -> None:
+    """All in flight, and what follows, arrives with its payloads the other way round."""
+    while pair.flying:
+        message = pair.flying[0].message
+        assert message is not None
+        if len(message.payloads) > 1:
+            altered(pair, lambda payloads: payloads[::-1])
+        else:
+            pair.deliver(pair.flying[0])
+
+
 # Section 1.5: packets of ESP or AH whose SPI nobody has
 
 
