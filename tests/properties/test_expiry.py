@@ -76,6 +76,10 @@ def test_s2_8_an_ike_sa_is_closed_when_its_rekey_is_refused_till_the_end(end: st
     until(pair, 30)
     assert not pair.children(end)
     assert not pair.ikes(end)
+    # 7296-4-11: and can be made anew.
+    pair.initiate(end)
+    pair.deliver_all()
+    assert len(pair.ikes(end)) == len(pair.children(end)) == 1
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -173,10 +173,11 @@ def test_s2_6_a_cookie_outlives_one_change_of_the_secret_and_not_two() -> None:
 def test_s2_5_a_higher_major_version_is_answered_with_ours() -> None:
     pair = Pair()
     request = first_request(pair)
-    message = answer(pair.ends[B].receive(request[:17] + b"\x30" + request[18:], TO_B, 0.0))
-    assert message.version == 0x20
-    assert message.payloads == (N(NotifyType.INVALID_MAJOR_VERSION),)
-    assert pair.ends[B].sessions == {}
+    for version in (0x30, 0x31, 0x40, 0x80, 0xF0):
+        message = answer(pair.ends[B].receive(request[:17] + bytes((version,)) + request[18:], TO_B, 0.0))
+        assert message.version == 0x20
+        assert message.payloads == (N(NotifyType.INVALID_MAJOR_VERSION),)
+        assert pair.ends[B].sessions == {}
 
 
 def protected(flags: int = FLAG_INITIATOR, exchange_type: int = ExchangeType.INFORMATIONAL) -> bytes:

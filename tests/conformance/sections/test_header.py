@@ -65,6 +65,7 @@ ROWS = (
     refused("7296-3.1-15", EMPTY, 17, "30", "2.5", 17, "InvalidMajorVersion"),
     reserved("7296-3.1-17", EMPTY, 17, "2f", "version"),
     refused("7296-3.1-32", EMPTY, 24, "0000001b", "3.1", 24),
+    refused("7296-3.1-32", EMPTY, 24, "0000001d", "3.1", 24),
     refused("7296-3.1-32", VENDOR, 24, "0000001c", "3.1", 24),
     # The last payload says zero, and the first zero is the last payload's.
     refused("7296-3.2-02", VENDOR, 28, "2b", "3.2", 28),
@@ -85,6 +86,7 @@ ROWS = (
     refused("7296-3.2-11", UNKNOWN, 28, "00", "3.2", 33),
     reserved("7296-3.2-13", VENDOR, 29, "7f", "payloads[0].flags"),
     refused("7296-3.2-14", VENDOR, 30, "0007", "3.2", 35),
+    refused("7296-3.2-14", VENDOR, 30, "0004", "3.2", 32),
     refused("7296-3.2-14", VENDOR, 30, "0003", "3.2", 30),
     # No payload has to begin at a multiple of four: one octet more in front of the nonce.
     Row(
@@ -189,7 +191,7 @@ def test_every_payload_is_understood_whatever_its_critical_bit() -> None:
 
 
 BITS = {
-    "7296-3.1-20": {0x08: (True, False), 0x20: (False, True), 0x28: (True, True), 0x10: (False, False)},
+    "7296-3.1-20": {1 << bit: (bit == 3, bit == 5) for bit in range(8)} | {0x28: (True, True)},
     "7296-3.1-22": {bits | 0x28: (True, True) for bits in (0x80, 0x40, 0x04, 0x02, 0x01, 0xC7)},
     "7296-3.1-27": {0x10: (False, False), 0x38: (True, True)},
 }
@@ -209,11 +211,15 @@ def test_flags(id: str) -> None:
 
 
 def test_an_encrypted_payload_is_parsed_as_a_chain_and_holds_no_other() -> None:
-    """7296-3.1-05, 7296-3.1-07, 7296-3.14-06: with another first type it is another payload, or none can be read."""
+    """7296-3.1-05, 7296-3.1-06, 7296-3.1-07, 7296-3.2-03, 7296-3.14-06: with another first type it is another payload,
+    or none can be read; and the last one inside names none.
+    """
     inside = bytes.fromhex("29 00 0014" + "0f" * 16 + "00 00 0008 00 00 4000")
     assert wire.decode_payloads(40, inside) == (wire.Nonce(b"\x0f" * 16), wire.N(16384))
     assert wire.decode_payloads(43, inside)[0] == wire.V(b"\x0f" * 16)
     assert wire.decode_payloads(40, inside[:16] + b"\x2b" + inside[17:]) != wire.decode_payloads(40, inside)
+    with pytest.raises(ProtocolError):
+        wire.decode_payloads(40, inside[:20] + b"\x29" + inside[21:])
     for kind in ("2e", "35"):
         with pytest.raises(ProtocolError) as caught:
             wire.decode_payloads(40, bytes.fromhex(kind) + inside[1:20] + bytes.fromhex("00 00 000a 0001 0001 c0de"))

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from ikeref_properties.network import ADDRESS, A, B, Pair, connection
 
-from ikeref.crypto.transforms import PRF
+from ikeref.crypto.real import RealCrypto
+from ikeref.crypto.transforms import PRF, Suite
 from ikeref.policy import addresses, identities
 from ikeref.policy.config import ConfigError, load
 from ikeref.policy.connections import Connection
 from ikeref.policy.credentials import Secret
 from ikeref.policy.identities import Identity
-from ikeref.registry import IdType, NotifyType
+from ikeref.registry import Encr, IdType, Integ, KeGroup, NotifyType, Prf
 from ikeref.sa import Phase
 from ikeref.wire import AUTH, CERT, IDi, N, Proposal
 from tests.unit.eap.scene import authorities, forge, key
@@ -90,6 +91,32 @@ def test_3_3_4_05_an_administrator_says_which_suites_are_acceptable() -> None:
         assert bool(ends.children(A)) is comes_up
     with pytest.raises(ConfigError):
         configured(ike="aes128-sha256")
+
+
+@pytest.mark.parametrize(
+    "word", ["des_iv64", "desiv64", "3idea", "des_iv32", "desmac", "des_mac", "kpdkmd5", "kpdk_md5"]
+)
+def test_3_01_what_is_unspecified_has_no_name_in_a_policy(word: str) -> None:
+    """Neither as cipher nor as integrity algorithm; with another word in that place there is a proposal."""
+    for text in ("{}-sha256-x25519", "aes128-{}-x25519", "aes128-sha256-{}-x25519"):
+        assert configured(
+            ike=text.format("aes128" if text[0] == "{" else "sha256" if "sha" not in text else "prfsha256")
+        )
+        with pytest.raises(ConfigError):
+            configured(ike=text.format(word))
+
+
+def test_3_01_what_is_unspecified_is_not_computed() -> None:
+    """Altered is one algorithm of a suite that is computed, to each that Section 3.3.2 calls UNSPECIFIED."""
+    good = Suite(Encr.AES_CBC, 128, Prf.HMAC_SHA2_256, Integ.HMAC_SHA2_256_128, KeGroup.CURVE25519)
+    crypto = RealCrypto(legacy=True)
+    assert crypto.supports(good)
+    for encr in (Encr.DES_IV64, Encr.TRIPLE_IDEA, Encr.DES_IV32):
+        assert not crypto.supports(good._replace(encr=encr))
+        assert not crypto.supports(good._replace(encr=encr, key_bits=0))
+    assert not crypto.supports(good._replace(prf=Prf.HMAC_TIGER))
+    for integ in (Integ.DES_MAC, Integ.KPDK_MD5):
+        assert not crypto.supports(good._replace(integ=integ))
 
 
 def test_5_06_prfs_have_at_least_128_bits() -> None:

@@ -5,13 +5,14 @@ with something altered, and its answer.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from ikeref_properties.network import PEER, A, B, Pair
+from ikeref_properties.network import PEER, A, B, Pair, connection
 
-from ikeref import sa
-from ikeref.policy import addresses
+from ikeref import sa, wire
+from ikeref.policy import addresses, proposals
 from ikeref.policy.connections import Settings
 from ikeref.registry import CfgType, Encr, KeGroup, NotifyType, ProtocolId, TransformType
 from ikeref.sa import Phase
@@ -33,6 +34,7 @@ from ikeref.wire import (
     V,
 )
 from tests.properties.forging import Answered, arrive, request, respond, sealed
+from tests.unit.eap.scene import forge
 
 CREATE, INFORMATIONAL = 36, 37
 NI = Nonce(bytes(range(32)))
@@ -285,6 +287,13 @@ def test_3_1_31_a_message_id_is_good_for_one_request() -> None:
     assert words(first) == ["empty"]
     for other in (number + 2, number - 2, 0xFFFFFFFF):
         assert words(arrive(ends, A, sealed(ike, INFORMATIONAL, (), other % (1 << 32)))) == ["silence"]
+    # A response is matched by it too.
+    ends.command(A, sa.CheckLiveness())
+    ends.flying.clear()
+    (waiting,) = ends.ikes(A)[0].waiting
+    for other, left in ((waiting + 1, (waiting,)), (waiting + 9, (waiting,)), (waiting, ())):
+        respond(ends, A, INFORMATIONAL, (), other)
+        assert tuple(ends.ikes(A)[0].waiting) == left
 
 
 def test_3_10_06_the_protocol_of_a_notification_without_spi_says_nothing() -> None:
@@ -294,6 +303,69 @@ def test_3_10_06_the_protocol_of_a_notification_without_spi_says_nothing() -> No
         said = N(NotifyType.SET_WINDOW_SIZE, size.to_bytes(4, "big"), protocol)
         assert words(request(ends, A, INFORMATIONAL, (said,))) == ["empty"]
         assert ends.ikes(A)[0].peer_window == window
+
+
+def test_3_10_1_04_a_status_and_a_vendor_id_may_be_in_any_message() -> None:
+    """7296-3.10.1-04, 7296-3.12-07: unknown ones at the end of a request of each exchange; without them it is the
+    same.
+    """
+    exchanges = (
+        (34, "SA KE Nonce N N N", ()),
+        (35, "IDr AUTH SA TSi TSr", ()),
+        (CREATE, ACCEPTED, create()),
+        (INFORMATIONAL, "empty", ()),
+    )
+    for exchange, expected, payloads in exchanges:
+        for more in ((), (STATUS,), (VENDOR,), (STATUS, VENDOR)):
+            ends = Pair(1)
+            if exchange in (CREATE, INFORMATIONAL):
+                ends.establish()
+                assert words(request(ends, A, exchange, (*payloads, *more))) == [expected]
+                continue
+            ends.initiate(A)
+            while (flight := ends.flying[0]).message is None or flight.message.exchange_type != exchange:
+                ends.deliver(flight)
+            assert flight.message is not None
+            asked = (*flight.message.payloads, *more)
+            if exchange == 35:
+                forge(ends, asked)
+                answered = Answered(ends.deliver(ends.flying[0]).outputs)
+            else:
+                answered = arrive(ends, B, wire.encode(flight.message._replace(payloads=asked)))
+            assert words(answered) == [expected]
+
+
+def test_3_10_1_07_invalid_syntax_is_for_those_that_have_keys_and_the_right_message_id() -> None:
+    """Altered are the message ID and the last octet, of the checksum: then there is no answer."""
+    ends = Pair(1).establish()
+    (ike,) = ends.ikes(B)
+    number = ends.ikes(A)[0].expected
+    rubbish = (*create(), NI)
+    datagram = sealed(ike, CREATE, rubbish, number)
+    assert words(arrive(ends, A, datagram[:-1] + bytes((datagram[-1] ^ 1,)))) == ["silence"]
+    assert words(arrive(ends, A, sealed(ike, CREATE, rubbish, number + 9))) == ["silence"]
+    answered = arrive(ends, A, datagram)
+    assert words(answered) == ["INVALID_SYNTAX"]
+    (octets,) = [each.datagram for each in answered.outputs if type(each) is sa.Transmit]
+    assert [type(each) for each in wire.decode(octets).payloads] == [wire.SK]
+
+
+def test_3_11_03_deletes_of_two_protocols_are_taken() -> None:
+    """Altered is the second Delete, left out: then that Child SA stays."""
+    for both in (True, False):
+        policies = {}
+        for end in (A, B):
+            policy = connection(end, starting=2)
+            first, second = policy.children
+            ah = proposals.parse("sha256", ProtocolId.AH)
+            policies[end] = replace(policy, children=(first, replace(second, proposals=ah)))
+        ends = Pair(1, connections=policies).establish()
+        gone = [D(child.protocol_id, 4, (child.spi_in,)) for child in ends.children(B)]
+        assert sorted(each.protocol_id for each in gone) == [ProtocolId.AH, ProtocolId.ESP]
+        gone = gone if both else gone[:1]
+        (answer,) = request(ends, A, INFORMATIONAL, tuple(gone)).messages
+        assert sorted(p.protocol_id for p in answer.payloads if type(p) is D) == sorted(p.protocol_id for p in gone)
+        assert len(ends.children(A)) == 2 - len(gone)
 
 
 def test_4_12_after_no_additional_sas_an_sa_is_replaced_by_deleting_it_first() -> None:
@@ -306,6 +378,9 @@ def test_4_12_after_no_additional_sas_an_sa_is_replaced_by_deleting_it_first() -
         ends.command(A, sa.CreateChild("web"))
         ends.settle()
         assert [child.name for child in ends.children(A)] == made
+        last = [each.message for each in ends.past if each.message is not None][-1]
+        full = any(type(p) is N and p.type == NotifyType.NO_ADDITIONAL_SAS for p in last.payloads)
+        assert full is not delete
         assert [ike.phase for ike in ends.ikes(A)] == [Phase.ESTABLISHED]
 
 
@@ -324,10 +399,13 @@ def test_4_04_four_messages_make_an_ike_sa_and_a_child_sa() -> None:
             ends.deliver(ends.flying[0])
         ends.lose(ends.flying[0])
         assert not ends.children(A)
+        assert not any(ike.phase is Phase.ESTABLISHED for ike in ends.ikes(A))
 
 
 @pytest.mark.parametrize("end", [A, B])
 def test_5_01_either_end_may_begin(end: str) -> None:
-    """7296-4-05: and neither has to."""
+    """7296-4-05, 7296-4-09: and neither has to; nor does either begin another exchange."""
     ends = Pair(1).establish(end)
+    ends.settle()
+    assert {each.message.exchange_type for each in ends.past if each.message is not None} == {34, 35}
     assert [ike.initiator for ike in ends.ikes(end) + ends.ikes(PEER[end])] == [True, False]

@@ -91,6 +91,18 @@ def test_3_14_09_ivs_are_new_and_those_of_cbc_cannot_be_foretold() -> None:
         assert drawn in flight.datagram
 
 
+def test_3_2_03_next_payload_of_sk_names_the_first_inside() -> None:
+    """7296-3.2-03, 7296-3.1-06: and SK is the last of the message, whatever is in it."""
+    seen = set()
+    for each in (one for name in LIVES for one in sealed(name)):
+        payloads = wire.decode(each.datagram).payloads
+        assert [type(payload) for payload in payloads] == [wire.SK]
+        (first, *_) = (*(wire.payload_type(payload) for payload in each.message.payloads), 0)
+        assert [payload.next_payload for payload in payloads if type(payload) is wire.SK] == [first]
+        seen.add(first)
+    assert len(seen) > 2
+
+
 def test_3_14_15_ciphertext_fills_blocks_and_padding_is_the_shortest() -> None:
     """7296-3.14-13, 7296-3.14-15, 7296-3.14-16: and nothing of what is inside can be seen."""
     lengths = set()

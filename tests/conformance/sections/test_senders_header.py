@@ -48,6 +48,12 @@ IN_EXCHANGE = {
 """Payload types by exchange type (Appendix C)."""
 
 HEADER = (
+    Rule(
+        "7296-3.1-03",
+        lambda s: s.path.encapsulated and s.message.payloads and s.datagram[16] != 53,
+        lambda s: int.from_bytes(s.datagram[24:28], "big") == len(s.datagram) and s.datagram[:8] == s.message.spi_i,
+        lambda s: s._replace(datagram=bytes(4) + s.datagram),
+    ),
     Rule("7296-3.1-11", anything, lambda s: s.message.spi_i != NO_SPI, header(spi_i=NO_SPI)),
     Rule(
         "7296-3.1-12",

@@ -128,12 +128,7 @@ def swapped(one: str, two: str) -> Alteration:
 
 SENDERS = (
     # Identities and authentication.
-    Rule(
-        "7296-3.5-03",
-        has(IDr),
-        lambda s: not any(p.reserved for p in every(s, IDr)),
-        field(IDr, reserved=1),
-    ),
+    Rule("7296-3.5-03", has(IDr), lambda s: not any(p.reserved for p in every(s, IDr)), field(IDr, reserved=1)),
     Rule("7296-3.5-03", has(IDi), lambda s: not any(p.reserved for p in every(s, IDi)), field(IDi, reserved=1)),
     Rule(
         "7296-3.5-08",
@@ -223,9 +218,9 @@ SENDERS = (
     ),
     Rule(
         "7296-3.11-02",
-        lambda s: has(D)(s) and s.inbound and every(s, D)[0].spis,
+        lambda s: every(s, D) and every(s, D)[0].spis and len({*s.inbound.values()}) == 2,
         lambda s: all(s.inbound.get(spi) == p.protocol_id for p in every(s, D) for spi in p.spis),
-        other(D, lambda p: p._replace(spis=(*p.spis, b"\1\2\3\4"))),
+        lambda s: field(D, spis=tuple(s.inbound))(s),
     ),
     Rule(
         "7296-3.11-04",
@@ -386,6 +381,12 @@ SENDERS = (
         lambda s: s.life == "childless" and s.message.exchange_type == IKE_AUTH,
         lambda s: not every(s, SA, TSi, TSr, N),
         plus(TSi(())),
+    ),
+    Rule(
+        "6023-5-01",
+        lambda s: s.life == "childless" and s.message.exchange_type == IKE_AUTH,
+        lambda s: not every(s, SA, TSi, TSr, N),
+        plus(N(NotifyType.USE_TRANSPORT_MODE)),
     ),
     Rule(
         "6023-3-05",

@@ -160,9 +160,12 @@ def test_rfc3748_2_1_methods_are_not_mixed() -> None:
 
 
 def test_rfc5998_3_only_safe_methods_stand_alone() -> None:
-    client = eap.Peer(peer(MSCHAPV2, MD5), HOST, only=True)
-    with pytest.raises(AuthenticationFailed, match="may not stand alone"):
-        eap.answer(client, begin(server(MSCHAPV2)).message, TOOLS)
+    """And MD5-Challenge, which makes no key, is none of them (7296-5-11)."""
+    for method in (MSCHAPV2, MD5):
+        challenge = begin(server(method)).message
+        assert eap.answer(eap.Peer(peer(MSCHAPV2, MD5), HOST), challenge, TOOLS)
+        with pytest.raises(AuthenticationFailed, match="may not stand alone"):
+            eap.answer(eap.Peer(peer(MSCHAPV2, MD5), HOST, only=True), challenge, TOOLS)
 
 
 @pytest.mark.parametrize(

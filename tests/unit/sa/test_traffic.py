@@ -114,6 +114,27 @@ def test_s2_9_what_both_allow_is_agreed(ours: str, theirs: str, found: str) -> N
         assert agreed(made) == [found]
 
 
+def test_s3_13_pairs_of_ports_need_a_child_sa_each() -> None:
+    """7296-3.13-08: TSi and TSr cannot say which port goes with which. Altered is policy, to allow all four pairs."""
+    asker = child("10.1.0.0/16[tcp/100] 10.1.0.0/16[tcp/200]", "10.2.0.0/16[tcp/300] 10.2.0.0/16[tcp/400]")
+    pairs = (("100", "300"), ("200", "400"))
+    givers = [child(f"10.2.0.0/16[tcp/{b}]", f"10.1.0.0/16[tcp/{a}]", name=a) for a, b in pairs]
+    assert agreed(pair(asker, *givers)) == ["10.1.0.0/16[tcp/100] === 10.2.0.0/16[tcp/300]"]
+    (found,) = agreed(pair(asker, child(words(asker.remote_ts), words(asker.local_ts))))
+    assert found == f"{words(asker.local_ts)} === {words(asker.remote_ts)}"
+
+
+@pytest.mark.parametrize("protocol", ["", "[tcp]", "[udp/any]", "[icmp]", "[esp]", "[gre]", "[99]", "[ipv6-mh]"])
+def test_s3_13_1_all_ports_are_0_to_65535(protocol: str) -> None:
+    """7296-3.13.1-04, 7296-3.13.1-06, 7296-3.13.1-08: as sent, also for protocols without ports; altered is one port,
+    where the protocol has any.
+    """
+    made = pair(child(f"10.1.0.0/16{protocol}", "10.2.0.0/16"), child("10.2.0.0/16", "10.1.0.0/16"))
+    payloads = [p for each in sent(made, A, response=False) for p in each.payloads if type(p) is TSi]
+    assert [(one.start_port, one.end_port) for p in payloads for one in p.selectors] == [(0, 65535)]
+    assert [(one.start_port, one.end_port) for one in ts("10.1.0.0/16[tcp/7]")] == [(7, 7)]
+
+
 def test_s2_9_nothing_in_common_is_unacceptable() -> None:
     """7296-2.9-09."""
     made = pair(child("10.1.0.0/16", "10.2.0.0/16"), child("10.2.0.0/16", "10.3.0.0/16"))
