@@ -14,6 +14,8 @@ from tests.conformance.life import (
     CREATE,
     INFO,
     INIT,
+    after_init,
+    altered,
     command,
     errors,
     established,
@@ -137,16 +139,18 @@ def test_s2_5_critical_is_about_the_type_and_not_about_what_is_inside(end: str) 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_s2_5_reserved_bits_change_nothing(end: str) -> None:
-    """In the headers of payloads, and in the header of the message."""
+    """In the headers of payloads, in proposals, transforms and selectors, and in the header of the message."""
     answers = []
     for bits in (0, 0x7F):
         pair = established()
         policy = pair.connections[PEER[end]].children[1]
+        offer = policy.proposals[0]._replace(number=1, spi=b"\0\0\x20\1", reserved=bits)
+        transforms = tuple(each._replace(reserved=bits, reserved2=bits) for each in offer.transforms)
         content = (
-            SA((policy.proposals[0]._replace(number=1, spi=b"\0\0\x20\1"),), bits),
+            SA((offer._replace(transforms=transforms),), bits),
             Nonce(bytes(range(32)), bits),
-            TSi(policy.local_ts, flags=bits),
-            TSr(policy.remote_ts, flags=bits),
+            TSi(policy.local_ts, bits, flags=bits),
+            TSr(policy.remote_ts, bits, flags=bits),
         )
         answers += request(pair, end, CREATE, content).messages
     assert answers[0] == answers[1]
@@ -156,6 +160,28 @@ def test_s2_5_reserved_bits_change_nothing(end: str) -> None:
     datagram = bytearray(pair.flying.pop().datagram)
     datagram[19] |= 0xC7
     assert [kinds(message)[0] for message in replies(receive(pair, B, bytes(datagram)))] == ["SA"]
+
+
+def test_s2_5_payloads_of_ike_sa_init_come_in_any_order() -> None:
+    """7296-2.5-21."""
+    pair = Pair(1)
+    pair.initiate(A)
+    asked = pair.flying.pop().message
+    assert asked is not None
+    for payloads in (asked.payloads, asked.payloads[::-1], (*asked.payloads[2:], *asked.payloads[:2])):
+        (answer,) = replies(receive(pair, B, wire.encode(asked._replace(payloads=payloads))))
+        assert kinds(answer)[:3] == ["SA", "KE", "Nonce"]
+
+
+@pytest.mark.parametrize("response", [False, True])
+def test_s2_5_payloads_of_ike_auth_come_in_any_order(response: bool) -> None:
+    """7296-2.5-21: in the reverse order."""
+    pair = after_init()
+    if response:
+        pair.deliver(pair.flying[0])
+    arrived = altered(pair, lambda payloads: payloads[::-1])
+    assert sa.Established in arrived.kinds()
+    assert sa.Install in arrived.kinds()
 
 
 # Section 2.6

@@ -122,6 +122,15 @@ def test_s2_6_under_load_a_cookie_is_asked_for_and_no_state_kept() -> None:
     assert 1 <= len(cookie_of(endpoint, request)) <= 64
 
 
+def test_s2_6_a_cookie_costs_no_key_exchange() -> None:
+    """7296-2.6-09: nothing is asked of what does the cryptography of an IKE SA."""
+    pair = Pair(settings=Settings(cookie_threshold=0))
+    endpoint, request = pair.ends[B], first_request(pair)
+    endpoint.environment = endpoint.environment._replace(crypto=None)  # type: ignore[arg-type]
+    cookie = cookie_of(endpoint, request)
+    assert cookie_of(endpoint, with_cookie(request, bytes(20))) == cookie
+
+
 def test_s2_6_a_cookie_is_asked_for_while_many_ike_sas_are_half_open() -> None:
     """7296-2.6-10: with fewer of them none is."""
     pair = Pair(settings=Settings(cookie_threshold=3))
