@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path as File
 
 import pytest
@@ -24,7 +25,7 @@ from ikeref.policy.config import ConfigError, load
 from ikeref.policy.connections import Settings
 from ikeref.policy.pools import range_of
 from ikeref.registry import CfgAttribute, Encr, HashAlgorithm, Integ, IpcompTransform, KeGroup, NotifyType, Prf
-from ikeref.sa import Phase
+from ikeref.sa import Phase, initial
 from ikeref.wire import AUTH, CP, EAP, SA, SKF, CfgAttr, D, Message, N, TSi, TSr
 from tests.properties.forging import request
 from tests.unit.eap import scene as eap
@@ -388,10 +389,7 @@ def keys() -> tuple[ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]:
 
 
 def test_7427_4_03_the_hash_is_one_of_the_peers_list() -> None:
-    """7427-4-03, 7427-4-04, 7427-3-05: altered is the list; with nothing in it that the key can use there is nothing.
-
-    The two directions don't depend on each other.
-    """
+    """7427-4-03, 7427-3-05: altered is the list; with nothing in it that the key can use there is nothing."""
     for key in keys():
         used = set()
         for announced in (SHA256, SHA384, SHA512):
@@ -407,6 +405,52 @@ def test_7427_4_03_the_hash_is_one_of_the_peers_list() -> None:
         assert len(used) == 3
         with pytest.raises(LocalProtocolError):
             auth.sign(key, OCTETS, frozenset((HashAlgorithm.IDENTITY,)))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), list(permutations((SHA256, SHA384, SHA512), 2)))
+def test_7427_4_04_each_direction_has_its_own_hash(
+    ours: HashAlgorithm, theirs: HashAlgorithm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """7427-4-04, 7427-4-03: altered are the lists; each end signs with a hash of the other's, whatever its own says."""
+    policies = {
+        end: replace(connection(end), local_auth=eap.key(name), remote_auth=eap.authorities())
+        for end, name in ((A, "a.example"), (B, "b.example"))
+    }
+    ends = Pair(1, connections=policies)
+    for end, known in ((A, ours), (B, theirs)):
+        said = N(NotifyType.SIGNATURE_HASH_ALGORITHMS, known.to_bytes(2))
+        monkeypatch.setattr(initial, "_ANNOUNCED", said)
+        if end == A:
+            ends.initiate(A)
+        else:
+            ends.deliver(ends.flying[0])
+    ends.deliver_all()
+    proofs = [p.data for each in ends.past if each.message for p in each.message.payloads if type(p) is AUTH]
+    assert [IDENTIFIERS[data[1 : 1 + data[0]]].hash for data in proofs] == [theirs, ours]
+    assert len(ends.children(A)) == len(ends.children(B)) == 1
+
+
+def test_7427_5_01_a_kind_of_key_that_is_not_handled_is_an_authentication_failure() -> None:
+    """Altered is the AlgorithmIdentifier of the initiator: DSA with SHA-256 (RFC 7427 appendix A.2), which is not
+    built."""
+    for identifier in (b"", bytes.fromhex("300b0609608648016503040302")):
+        initiator = replace(connection(A), local_auth=eap.key("a.example"))
+        responder = replace(connection(B), remote_auth=eap.authorities())
+        ends = Pair(1, connections={A: initiator, B: responder})
+        ends.initiate(A)
+        ends.deliver(ends.flying[0])
+        ends.deliver(ends.flying[0])
+        request = ends.flying[0].message
+        assert request is not None
+        (proof,) = (p for p in request.payloads if type(p) is AUTH)
+        if identifier:
+            data = bytes((len(identifier),)) + identifier + proof.data[1 + proof.data[0] :]
+            eap.forge(ends, tuple(p._replace(data=data) if p is proof else p for p in request.payloads))
+        ends.deliver(ends.flying[0])
+        answer = ends.flying[-1].message
+        assert answer is not None
+        assert (answer.payloads == (N(NotifyType.AUTHENTICATION_FAILED),)) is bool(identifier)
+        assert len(ends.children(B)) == (0 if identifier else 1)
 
 
 def test_7427_3_06_nothing_stands_between_identifier_and_signature() -> None:
@@ -432,7 +476,7 @@ def test_7427_3_07_a_longer_hash_is_cut_to_the_order_of_the_curve() -> None:
 
 
 def test_7427_3_01_without_both_announcements_method_14_is_not_used() -> None:
-    """7427-3-01, 7427-5-01: altered are the hashes that either end says that it knows.
+    """7427-3-01: altered are the hashes that either end says that it knows.
 
     A key that needs an announcement fails without; another key falls back to its old method, and a signature of a
     method that was not announced is AUTHENTICATION_FAILED.

@@ -16,8 +16,8 @@ from ikeref.sa.outputs import Install, Transmit
 from ikeref.wire import N, decode
 from ikeref.wire.encapsulation import KEEPALIVE, Esp, Ike, Keepalive, split
 from tests.conformance.sections import corpus
+from tests.unit.esp.test_carrier import BACK, Wire
 from tests.unit.esp.test_carrier import THERE as PACKET
-from tests.unit.esp.test_carrier import Wire
 from tests.unit.sa.test_transport_mode import Natted
 
 NATS = ((), (A,), (B,), (A, B))
@@ -308,7 +308,7 @@ class Plane(RecordingDataPlane):
 
 def test_2_23_27_esp_in_udp_is_processed_though_no_nat_was_found() -> None:
     """7296-2.23-09, 7296-2.23-27: and so is the same without UDP. Altered is the SPI, to the marker of IKE: then it is
-    no ESP."""
+    no ESP. 7296-2.23-10: who gets ESP in UDP still sends its own without."""
     esp = Wire()
     plane = Plane(esp.b.carrier)
     node = Node(esp.b.endpoint, data_plane=plane)
@@ -322,3 +322,6 @@ def test_2_23_27_esp_in_udp_is_processed_though_no_nat_was_found() -> None:
     plane.arrived(plain.packet, where, 0)
     node.arrived(bytes(4) + other.packet[4:], where)
     assert [type(each) for each in plane.results] == [Delivered, Delivered]
+    answer = esp.b.carrier.send(BACK)
+    assert isinstance(answer, Sealed)
+    assert not answer.path.encapsulated

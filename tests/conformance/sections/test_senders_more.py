@@ -357,6 +357,12 @@ SENDERS = (
         lambda s: said(s, DESTINATION)[0].data == digest(s, s.path.remote),
         lambda s: s._replace(path=s.path._replace(remote=("192.0.2.9", 500))),
     ),
+    Rule(
+        "7296-2.23-17",
+        lambda s: said(s, DESTINATION),
+        lambda s: said(s, DESTINATION)[0].data == digest(s, s.path.remote),
+        lambda s: s._replace(path=s.path._replace(remote=(s.path.remote[0], 4500))),
+    ),
     # Childless, fragments, hashes.
     Rule(
         "6023-3-01",
@@ -421,8 +427,8 @@ SENDERS = (
     Rule(
         "7427-4-02",
         lambda s: s.life == "certified" and s.message.exchange_type == INIT,
-        lambda s: len(said(s, HASHES)[0].data) >= 2,
-        notified(HASHES, data=b""),
+        lambda s: said(s, HASHES)[0].data == b"\0\2\0\3\0\4\0\5",
+        notified(HASHES, data=b"\0\2\0\3"),
     ),
     Rule(
         "7427-4-05",

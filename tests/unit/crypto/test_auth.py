@@ -193,6 +193,25 @@ def test_rfc7427_the_examples_of_its_appendix_are_known() -> None:
         assert bytes.fromhex(text) in IDENTIFIERS
 
 
+@pytest.mark.parametrize(
+    ("name", "hash", "text"),
+    [
+        ("rsa", HashAlgorithm.SHA2_256, SHA256_RSA),
+        ("rsa", HashAlgorithm.SHA2_384, "300d06092a864886f70d01010c0500"),
+        ("rsa", HashAlgorithm.SHA2_512, "300d06092a864886f70d01010d0500"),
+        ("p256", HashAlgorithm.SHA2_256, "300a06082a8648ce3d040302"),
+        ("p384", HashAlgorithm.SHA2_384, "300a06082a8648ce3d040303"),
+        ("p521", HashAlgorithm.SHA2_512, "300a06082a8648ce3d040304"),
+        ("ed25519", HashAlgorithm.IDENTITY, "300506032b6570"),
+        ("ed448", HashAlgorithm.IDENTITY, "300506032b6571"),
+    ],
+)
+def test_rfc7427_what_is_sent_is_encoded_as_specified(name: str, hash: int, text: str) -> None:
+    """7427-3-03: the parameters of PKCS #1 are NULL, those of ECDSA and EdDSA absent (appendix A, RFC 8420)."""
+    _, data = sign(KEYS[name], OCTETS, frozenset({hash}), pss=False)
+    assert data[1 : 1 + data[0]].hex() == text
+
+
 def test_rfc4055_parameters_of_rsa_may_be_null_or_absent() -> None:
     signature = RSA.sign(OCTETS, padding.PKCS1v15(), hashes.SHA256())
     for text in (SHA256_RSA, "300b06092a864886f70d01010b"):

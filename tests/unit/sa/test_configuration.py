@@ -296,6 +296,19 @@ def test_s2_19_who_must_ask_and_does_not_gets_no_child_sa() -> None:
     assert not made.children(A) + made.children(B)
 
 
+def test_s2_19_who_did_not_ask_may_ask_later() -> None:
+    """7296-2.19-12: in the IKE SA that was left alive, which then has its Child SA."""
+    made = pair(asking(), giving(POOL, configuration_required=True))
+    before = [made.ikes(end)[0].spi_i for end in ENDS]
+    made.command(A, sa.AskConfiguration((CfgAttr(IP4),)))
+    made.settle()
+    assert internal(made, A).packed == internal(made, B).packed == (bytes((10, 9, 0, 1)),)
+    made.command(A, sa.CreateChild(asking().children[0].name))
+    made.settle()
+    assert [each.local_ts for each in made.children(A)] == [(addresses.host("10.9.0.1"),)]
+    assert [made.ikes(end)[0].spi_i for end in ENDS] == before
+
+
 def test_s2_19_no_reply_without_a_request() -> None:
     """7296-2.19-10."""
     made = pair(connection(A), replace(connection(B), pools=(POOL,)))

@@ -318,6 +318,41 @@ def test_s2_22_compression_that_was_not_offered_or_twofold_is_not_accepted(
     assert [len(made.ikes(end)) for end in ENDS] == [1, 1]
 
 
+def test_s2_22_attributes_behind_the_transform_id_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """7296-2.22-05: a CPI of two octets, a transform ID of one, and what that transform may want besides.
+
+    7296-2.22-07: the numbers as the RFC lists them.
+    """
+    for transform, word in ((1, "OUI"), (2, "DEFLATE"), (3, "LZS"), (4, "LZJH")):
+        policy = {"ipcomp": (IpcompTransform[word],)}
+        assert asked_for_compression(with_options(policy, {})) == [transform]
+        said = (N(NotifyType.IPCOMP_SUPPORTED, b"\x10\x01" + bytes((transform,)) + b"attributes"),)
+        with monkeypatch.context() as patch:
+            patch.setattr(options, "ask", lambda *_, said=said: said)
+            (found,) = with_options(policy, policy).children(B)
+        assert found.options.ipcomp == Ipcomp(transform, options.cpi(found.spi_in), 0x1001)
+
+
+def asked_for_compression(made: Pair) -> list[int]:
+    """The transform IDs that A offers."""
+    payloads = sent(made, A, response=False)[1].payloads
+    return [p.data[2] for p in payloads if type(p) is N and p.type == NotifyType.IPCOMP_SUPPORTED]
+
+
+@pytest.mark.parametrize("suite", ["aes128gcm16", "aes256-sha256"])
+def test_s2_22_compression_goes_with_every_suite_of_the_offer(suite: str) -> None:
+    """7296-2.22-11: it is offered once for all of them, and agreed on whichever is chosen."""
+    offer = proposals.parse("aes128gcm16, aes256-sha256", ProtocolId.ESP)
+    assert len(offer) == 2
+    ours = {"ipcomp": (DEFLATE,), "proposals": offer}
+    made = with_options(ours, {"ipcomp": (DEFLATE,), "proposals": proposals.parse(suite, ProtocolId.ESP)})
+    assert asked_for_compression(made) == [DEFLATE]
+    for end in ENDS:
+        (found,) = made.children(end)
+        assert found.options.ipcomp is not None
+        assert found.options.ipcomp.transform == DEFLATE
+
+
 def test_s2_22_a_notification_too_short_is_no_offer(monkeypatch: pytest.MonkeyPatch) -> None:
     short = (N(NotifyType.IPCOMP_SUPPORTED, b"\x10\x00"),)
     monkeypatch.setattr(options, "ask", lambda *_: short)

@@ -189,6 +189,39 @@ def test_s2_23_1_only_traffic_of_the_ike_sa_is_offered_through_a_nat() -> None:
     assert traffic(made, B) == [f"{IP2} === {OUTER[A]}[tcp/80] {OUTER[A]}[tcp/443]"]
 
 
+def test_s2_23_1_several_selectors_of_the_peer_have_one_address_too() -> None:
+    """7296-2.23.1-03, 7296-2.23.1-18: those of TSr, as those of TSi."""
+    ours = child("transport", "0.0.0.0/0", "192.0.2.0/24[tcp/80] 192.0.2.0/24[tcp/443]")
+    made = pair((A,), ours, child("transport", "0.0.0.0/0", ""))
+    assert selectors_of(sent(made, A)) == f"{IP1} === {IP2}[tcp/80] {IP2}[tcp/443]"
+    assert traffic(made, B) == [f"{IP2}[tcp/80] {IP2}[tcp/443] === {OUTER[A]}"]
+
+
+@EVERY_NAT
+def test_s2_23_1_protocol_and_ports_of_the_packet_stand_first(behind: tuple[str, ...]) -> None:
+    """7296-2.23.1-04, 7296-2.23.1-17: with the addresses of the IKE SA, as all that follows them."""
+    policies = {end: replace(connection(end), children=(child("transport"),)) for end in ENDS}
+    made = Natted(9, connections=policies, watch=Rows())
+    made.behind = behind
+    path = sa.Path(ADDRESS[A], (made.seen(B), ADDRESS[B][1]))
+    packet = tuple(addresses.from_text(each) for each in (f"{IP1}[tcp/4711]", f"{made.seen(B)}[tcp/443]"))
+    _, outputs = made.ends[A].initiate(made.connections[A], path, made.now, packet)
+    made._step(A, Initiate(), lambda: outputs)
+    made.deliver_all()
+    asked = sent_first(made, A)
+    assert N(NotifyType.USE_TRANSPORT_MODE) in asked.payloads
+    assert selectors_of(asked) == f"{IP1}[tcp/4711] {IP1} === {made.seen(B)}[tcp/443] {made.seen(B)}"
+    assert [each.transport for end in ENDS for each in made.children(end)] == [True, True]
+
+
+def test_s2_23_1_nothing_is_substituted_where_transport_mode_was_not_asked_for() -> None:
+    """7296-2.23.1-05: although policy has transport mode."""
+    made = pair((A,), child("tunnel"), child("transport", "0.0.0.0/0", "0.0.0.0/0"))
+    assert selectors_of(sent_first(made, B)) == f"{IP1} === {IP2}"
+    assert N(NotifyType.USE_TRANSPORT_MODE) not in sent_first(made, B).payloads
+    assert [each.original for end in ENDS for each in made.children(end)] == [(), ()]
+
+
 def test_s2_23_1_policy_about_other_addresses_is_not_asked_for_through_a_nat() -> None:
     made = pair((A,), child("transport", "10.1.0.0/16", ""), child("transport"))
     closed = [each for record in made.records for each in record.outputs if type(each) is sa.Closed]
