@@ -57,6 +57,8 @@ def request(words: tuple[str, ...]) -> tuple[CfgAttr, ...]:
     others: list[CfgAttr] = []
     for word in words:
         kinds = _SERVERS.get(word, {})
+        if word == "netmask" and words.count(word) > 1:
+            raise ValueError("one netmask may be asked for, not several")  # 7296-3.15.1-13
         found = [CfgAttr(kinds[version]) for version in versions if version in kinds]
         if kinds and not found:
             raise ValueError(f"{word!r} goes with ipv4 only")  # 7296-3.15.1-14

@@ -97,9 +97,10 @@ def _reply(turn: Turn, asked: CP) -> tuple[CfgAttr, ...]:
     found = [*addresses]
     for pool in turn.connection.pools:
         for attribute in pool.attributes:
-            needless = attribute.type == CfgAttribute.INTERNAL_IP4_NETMASK and not any(
-                each.type == CfgAttribute.INTERNAL_IP4_ADDRESS for each in addresses
-            )  # 7296-3.15.1-14
+            needless = attribute.type == CfgAttribute.INTERNAL_IP4_NETMASK and (
+                not any(each.type == CfgAttribute.INTERNAL_IP4_ADDRESS for each in addresses)  # 7296-3.15.1-14
+                or any(each.type == attribute.type for each in found)  # 7296-3.15.1-13
+            )
             if (attribute.type in kinds or attribute.type in _VOLUNTEERED) and not needless and attribute not in found:
                 found.append(attribute)
     if addresses:

@@ -217,6 +217,7 @@ def test_a_configuration_with_pools() -> None:
         ('["ipv4", "dns"]', '["dns"]', "connections.home.request", "an address must be asked for"),
         ('["ipv4", "dns"]', '["ipv6", "nbns"]', "connections.home.request", "goes with ipv4"),
         ('["ipv4", "dns"]', '["ipv6", "netmask"]', "connections.home.request", "goes with ipv4"),
+        ('["ipv4", "dns"]', '["ipv4", "netmask", "netmask"]', "connections.home.request", "one netmask"),
         ('["ipv4", "dns"]', '["ipv4", "wins"]', "connections.home.request", "none of ipv4, ipv6"),
     ],
 )

@@ -166,6 +166,13 @@ def test_s3_15_1_nothing_but_subnets_is_told_unasked() -> None:
     ]
 
 
+def test_s3_15_1_one_netmask_is_told_whatever_pools_there_are() -> None:
+    """7296-3.15.1-13."""
+    branch = Pool("branch", (range_of("10.8.0.1-10.8.0.3"),), (attributes.server("netmask", "255.255.0.0"),))
+    made = pair(asking("ipv4", "netmask"), giving(POOL, branch))
+    assert [line for line in lines(internal(made, A)) if "NETMASK" in line] == ["INTERNAL_IP4_NETMASK 255.255.255.0"]
+
+
 def test_s3_15_1_several_addresses_are_given_to_who_asks_for_several() -> None:
     """7296-3.15.1-05, 7296-3.15.1-09, 7296-3.15.1-10; 7296-3.15.4-06: what there is, if not all."""
     made = pair(replace(asking("ipv4"), request=(CfgAttr(IP4),) * 4), giving(POOL))
