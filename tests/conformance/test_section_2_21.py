@@ -93,9 +93,12 @@ def test_s2_21_1_an_error_in_ike_sa_init_is_kept_in_mind_while_waiting_goes_on(k
             assert [ike.phase for ike in pair.ikes(A)] == [Phase.ESTABLISHED]
             continue
         since = len(pair.records)
-        while pair.ikes(A):
+        for _ in range(20):
+            if not pair.ikes(A):
+                break
             pair.flying.clear()
             pair.advance()
+        assert not pair.ikes(A)
         (closed,) = outputs(pair, sa.Closed, end=A, since=since)
         assert "unauthenticated" in closed.reason
 
@@ -183,6 +186,16 @@ def test_s2_21_2_what_ends_the_ike_sa_without_delete_is_said_in_words_that_every
         answered = altered(pair, lambda payloads, more=payload: (*payloads, more))  # type: ignore[misc]
         said |= {kind for message in answered.messages for kind in errors(message)}
     assert said == FATAL
+
+
+@pytest.mark.parametrize("kind", [*OTHERS, *FATAL, 9999])
+def test_s2_21_2_right_after_ike_auth_three_errors_alone_end_the_ike_sa(kind: int) -> None:
+    """In the INFORMATIONAL exchange that follows directly, Section 2.21.2."""
+    pair = established()
+    answered = request(pair, B, INFO, (N(kind),))
+    assert [message.payloads for message in answered.messages] == [()]
+    assert (sa.Closed in answered.kinds()) is (kind in FATAL)
+    assert bool(pair.ikes(B)) is (kind not in FATAL)
 
 
 # Section 2.21.3
