@@ -188,7 +188,7 @@ def test_s2_21_2_what_ends_the_ike_sa_without_delete_is_said_in_words_that_every
     assert said == FATAL
 
 
-@pytest.mark.parametrize("kind", [*OTHERS, *FATAL, 9999])
+@pytest.mark.parametrize("kind", [*OTHERS, *sorted(FATAL), 9999])
 def test_s2_21_2_right_after_ike_auth_three_errors_alone_end_the_ike_sa(kind: int) -> None:
     """In the INFORMATIONAL exchange that follows directly, Section 2.21.2."""
     pair = established()
@@ -199,6 +199,30 @@ def test_s2_21_2_right_after_ike_auth_three_errors_alone_end_the_ike_sa(kind: in
 
 
 # Section 2.21.3
+
+ERRONEOUS: dict[str, tuple[int, tuple[wire.Payload, ...], int]] = {
+    "malformed": (INFO, (MALFORMED,), NotifyType.INVALID_SYNTAX),
+    "critical": (INFO, (CRITICAL,), NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD),
+    "another exchange": (99, (), NotifyType.INVALID_SYNTAX),
+    "a Child SA without a proposal": (CREATE, (wire.Nonce(bytes(32)),), NotifyType.INVALID_SYNTAX),
+    "a Child SA with a malformed payload": (CREATE, (wire.Nonce(bytes(32)), MALFORMED), NotifyType.INVALID_SYNTAX),
+    "a rekey of nothing": (
+        CREATE,
+        (N(NotifyType.REKEY_SA, b"", ESP, b"none"), wire.Nonce(bytes(32))),
+        NotifyType.CHILD_SA_NOT_FOUND,
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("what", ERRONEOUS)
+def test_s2_21_3_what_is_wrong_with_a_request_is_told_in_the_response(what: str, end: str) -> None:
+    pair = established()
+    command(pair, PEER[end], sa.CheckLiveness())
+    exchange, payloads, error = ERRONEOUS[what]
+    number = pair.ikes(end)[-1].expected
+    (answer,) = request(pair, end, exchange, payloads).messages
+    assert (answer.is_response, answer.message_id, errors(answer)) == (True, number, [error])
 
 
 @pytest.mark.parametrize("end", ENDS)
