@@ -236,13 +236,16 @@ def test_s2_3_windows_are_1_until_all_is_authenticated() -> None:
 
 
 def test_s2_4_initial_contact_is_heeded_at_the_end_and_for_the_user() -> None:
+    """It stands in the first of all the requests, and in no other (7296-2.4-06)."""
     own, theirs = peer(MSCHAPV2), server(MSCHAPV2)
     made = scene.connections(own, theirs)
     made[A] = replace(made[A], initial_contact=True)
     ends = Pair(5, connections=made)
     ends.initiate(A)
     ends.deliver_all()
-    assert any(type(each) is N and each.type == NotifyType.INITIAL_CONTACT for each in rounds(ends)[0].payloads)
+    notified = [[each.type for each in message.payloads if type(each) is N] for message in rounds(ends)]
+    places = [place for place, types in enumerate(notified) if NotifyType.INITIAL_CONTACT in types]
+    assert places == [0]
     said_by = [
         (output, record.event.message)  # type: ignore[union-attr]
         for record in ends.records
