@@ -53,9 +53,17 @@ def names(each: Sent) -> list[str]:
 
 
 def nonces(each: Sent) -> list[bytes]:
-    """All nonces in the message and in earlier ones of the same end, IKE_SA_INIT that is sent anew left out."""
-    return [p.data for one in (*each.before, each.message) if one.exchange_type != INIT or one is each.message
-            for p in one.payloads if type(p) is Nonce]  # fmt: skip
+    """All nonces in the message and in earlier ones of the same end; once where IKE_SA_INIT is sent anew."""
+    found: list[bytes] = []
+    first: list[bytes] = []
+    for one in (*each.before, each.message):
+        own = [p.data for p in one.payloads if type(p) is Nonce]
+        if one.exchange_type == INIT and own:
+            if own == first:
+                continue
+            first = own
+        found += own
+    return found
 
 
 def traffic(each: Sent) -> list[TSi | TSr]:

@@ -48,6 +48,8 @@ def test_s3_5_texts_and_what_they_stand_for(text: str, kind: int, data: bytes) -
         ("keyid:", "empty"),
         ("@", "no name"),
         ("müller.example", "ASCII"),
+        ("moon.\r\nexample", "no name"),
+        ("carol@\nexample", "no name"),
     ],
 )
 def test_a_text_that_is_no_identity_is_refused_with_the_reason(text: str, reason: str) -> None:
