@@ -394,6 +394,29 @@ def test_s2_15_auth_covers_payloads_of_unknown_types(kind: int) -> None:
         assert {34, 35} <= {wire.peek(each.datagram).exchange_type for each in pair.past}
 
 
+# What the keys of an IKE SA and of its Child SAs are made of (Sections 2.14 and 2.17)
+
+
+def test_s2_17_the_first_child_sa_has_the_nonces_of_ike_sa_init_and_the_next_its_own() -> None:
+    """7296-2.14-02, 7296-2.14-03, 7296-2.17-02: recomputed from what was sent."""
+    pair = Pair(7).establish()
+    made = next(o for each in pair.records for o in each.outputs if type(o) is sa.NewKeys)
+    pair.command(A, sa.CreateChild("web"))
+    pair.deliver_all()
+    sent = [each.message for each in pair.past if each.message is not None]
+    nonces = [p.data for message in sent for p in message.payloads if type(p) is Nonce]
+    one, two = (p.public for message in sent for p in message.payloads if type(p) is KE)
+    crypto, prf = FreeCrypto(), made.suite.prf
+    skeyseed = schedule.skeyseed(crypto, prf, *nonces[:2], crypto.agree(KeGroup.CURVE25519, one, two))
+    assert made.keys == schedule.ike_keys(crypto, made.suite, skeyseed, *nonces[:2], made.spi_i, made.spi_r)
+    assert len(set(nonces)) == 4
+    children = [o.child for each in pair.records for o in each.outputs if type(o) is sa.Install]
+    assert len(children) == 8
+    for number, child in enumerate(children):
+        own = nonces[:2] if number < 4 else nonces[2:]
+        assert child.keys == schedule.child_keys(crypto, prf, made.keys.sk_d, *own, child.suite)
+
+
 # What an IKE SA's successor gets its keys from (Section 2.18)
 
 
