@@ -108,6 +108,7 @@ INFORMATIONS: dict[str, tuple[wire.Payload, ...]] = {
         N(40000),
         D(ESP, 4, (b"none",)),
         CP(CfgType.REQUEST, (CfgAttr(CfgAttribute.APPLICATION_VERSION, b""),)),
+        CP(CfgType.REQUEST, (CfgAttr(CfgAttribute.APPLICATION_VERSION, b""),)),
     ),
 }
 
