@@ -277,3 +277,19 @@ def test_s1_3_1_12_fragments_without_ports() -> None:
         assert allows(child, read(fragment), inbound=False) == agreed
         assert allows(child, read(fragment), inbound=True) == agreed
         assert allows(child, read(ipv4("10.0.1.1", "10.0.2.2", 17, PORTS)), inbound=False) is False  # port 40000
+
+
+def test_s3_13_a_packet_needs_one_selector_of_each_side() -> None:
+    """7296-3.13-07, 7296-3.13.1-02: of three and two, whichever; protocol 0 is any. Altered are the packet's ends."""
+    wire = Wire()
+    (child,) = {each.child.spi_in: each.child for each in wire.a.carrier._outbound.values()}.values()
+    ours = tuple(map(selectors.from_text, ("10.1.1.0/24[udp]", "10.1.2.0/24[udp]", "10.1.3.0/24")))
+    theirs = tuple(map(selectors.from_text, ("10.2.1.0/24", "10.2.2.0/24[udp]")))
+    child = child._replace(local_ts=ours, remote_ts=theirs)
+    for protocol in (17, 6):
+        for third in range(5):
+            for other in range(4):
+                packet = read(ipv4(f"10.1.{third}.1", f"10.2.{other}.1", protocol, PORTS))
+                local = third in (1, 2, 3) if protocol == 17 else third == 3
+                remote = other in (1, 2) if protocol == 17 else other == 1
+                assert allows(child, packet, inbound=False) is (local and remote)
