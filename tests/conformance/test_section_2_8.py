@@ -30,6 +30,7 @@ from tests.conformance.life import (
     replies,
 )
 from tests.properties.forging import request
+from tests.unit.sa.scene import Scene, answered_spis, arrivals, each_nonce, either, first
 
 # Section 2.8
 
@@ -154,6 +155,24 @@ def test_s2_8_1_both_sas_of_a_crossing_rekey_can_receive_until_one_is_deleted(en
     assert old.spi_in in opened
     pair.deliver_all()
     assert len(pair.children(A)) == len(pair.children(B)) == 1
+
+
+@either
+@first
+@each_nonce
+def test_s2_8_1_the_deletes_after_a_crossing_are_answered_with_paired_spis(one: str, first: str, nonce: str) -> None:
+    """Each end deletes by its own inbound SPI; the response has the SPI of the other direction (Section 2.8.1)."""
+    scene = Scene(one)
+    scene.lowest(nonce)
+    scene.rekey_child(one)
+    scene.rekey_child(scene.other)
+    for end in arrivals(scene, first) * 2:
+        scene.deliver(end)
+    paired = {end: {child.spi_in: child.spi_out for child in scene.pair.children(end)} for end in (one, scene.other)}
+    for end, peer in ((one, scene.other), (scene.other, one)):
+        (deleted,) = scene.deleted(peer)
+        assert answered_spis(scene.deliver(end)) == (paired[peer][deleted],)
+    scene.settle()
 
 
 # Section 2.8.3
@@ -373,6 +392,33 @@ def test_s2_8_1_nonces_are_compared_octet_by_octet_from_the_front(lower: bytes, 
 
 def to(pair: Pair, end: str) -> Flight:
     return next(flight for flight in pair.flying if flight.to == end)
+
+
+@either
+@first
+@each_nonce
+def test_s2_8_2_every_child_sa_moves_to_the_ike_sa_that_survives(one: str, first: str, nonce: str) -> None:
+    """Of three, all are there afterwards, and the survivor controls them (Section 2.8.2)."""
+    scene = Scene(one)
+    for name in ("net", "web"):
+        scene.pair.command(one, sa.CreateChild(name))
+        scene.pair.deliver_all()
+    before = {end: [child.spi_in for child in scene.pair.children(end)] for end in (one, scene.other)}
+    scene.lowest(nonce)
+    scene.pair.command(one, sa.RekeyIke())
+    scene.pair.command(scene.other, sa.RekeyIke())
+    for end in arrivals(scene, first) * 2:
+        scene.deliver(end)
+    scene.settle()
+    assert scene.ike_is_new()
+    assert len(before[one]) == 3
+    for end, spis in before.items():
+        assert [child.spi_in for child in scene.pair.children(end)] == spis
+    for spi in before[one]:
+        scene.pair.command(one, sa.DeleteChild(spi))
+        scene.settle()
+    assert not scene.pair.children(A) + scene.pair.children(B)
+    assert [len(scene.pair.ikes(end)) for end in (A, B)] == [1, 1]
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -90,33 +90,6 @@ def test_rekey_ike_collision(one: str, first: str, nonce: str) -> None:
 
 
 @either
-@first
-@each_nonce
-def test_rekey_ike_collision_moves_every_child_sa(one: str, first: str, nonce: str) -> None:
-    """Of three, all are there afterwards, and the survivor controls them (Section 2.8.2)."""
-    scene = Scene(one)
-    for name in ("net", "web"):
-        scene.pair.command(one, sa.CreateChild(name))
-        scene.pair.deliver_all()
-    before = {end: [child.spi_in for child in scene.pair.children(end)] for end in (one, scene.other)}
-    scene.lowest(nonce)
-    scene.pair.command(one, sa.RekeyIke())
-    scene.pair.command(scene.other, sa.RekeyIke())
-    for end in arrivals(scene, first) * 2:
-        scene.deliver(end)
-    scene.settle()
-    assert scene.ike_is_new()
-    assert len(before[one]) == 3
-    for end, spis in before.items():
-        assert [child.spi_in for child in scene.pair.children(end)] == spis
-    for spi in before[one]:
-        scene.pair.command(one, sa.DeleteChild(spi))
-        scene.settle()
-    assert not scene.pair.children(A) + scene.pair.children(B)
-    assert [len(scene.pair.ikes(end)) for end in (A, B)] == [1, 1]
-
-
-@either
 @each_nonce
 def test_rekey_ike_collision_ke_invalid(one: str, nonce: str) -> None:
     scene = Scene(one, connections=other_groups(one))
