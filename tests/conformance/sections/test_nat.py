@@ -237,13 +237,17 @@ NEW = ("203.0.113.99", 31337)
 @pytest.mark.parametrize("end", ENDS)
 def test_2_23_30_who_is_not_behind_a_nat_follows_a_request(behind: tuple[str, ...], end: str) -> None:
     """7296-2.23-30, 7296-2.23-31, 7296-2.23-32: the answer goes where the request came from, and all that follows goes
-    there from an end that is not behind a NAT itself."""
+    there, ESP too, from an end that is not behind a NAT itself."""
     ends = natted(*behind)
     peer, before = PEER[end], path(ends, end)
     ends.command(peer, sa.CheckLiveness())
     record = arrive(ends, ends.flying[0], NEW)
     assert [each.path.remote for each in sent(record)] == [NEW]
     assert path(ends, end) == (before if end in behind else before._replace(remote=NEW))
+    moved = [output for output in record.outputs if type(output) is sa.Moved]
+    assert [(each.path.remote, each.children) for each in moved] == (
+        [] if end in behind else [(NEW, tuple(ends.children(end)))]
+    )
     ends.flying.clear()
     ends.command(end, sa.CheckLiveness())
     assert ends.flying[-1].path.remote == (before.remote if end in behind else NEW)

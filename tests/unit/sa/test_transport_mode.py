@@ -143,6 +143,9 @@ def check_a_policy_of_other_addresses_is_looked_up_again_for_tunnel_mode(behind:
     made = pair(behind, child("transport"), server)
     assert selectors_of(sent_first(made, B)) == f"{IP1} === {made.seen(B)}"
     assert N(NotifyType.USE_TRANSPORT_MODE) not in sent_first(made, B).payloads
+    outputs = [output for record in made.records if record.end == B for output in record.outputs]
+    installed = [output.child for output in outputs if type(output) is sa.Install]
+    assert {(each.transport, words(each.remote_ts), each.original) for each in installed} == {(False, IP1, ())}
     assert not made.children(A) + made.children(B)  # A wants transport mode only
 
 
