@@ -6,9 +6,9 @@ import pytest
 from ikeref_properties.network import ADDRESS, ENDS, PEER, A, B, Flight, Pair
 
 from ikeref import sa
-from ikeref.policy import addresses
+from ikeref.policy import addresses, proposals
 from ikeref.policy.connections import Settings
-from ikeref.registry import NotifyType
+from ikeref.registry import NotifyType, ProtocolId
 from ikeref.sa import ChildState, Path, collisions
 from ikeref.wire import KE, SA, N, Nonce, TSi, TSr
 from tests.conformance.life import (
@@ -328,9 +328,15 @@ def test_s2_11_responses_under_the_keys_go_back_to_where_the_request_came_from(e
     assert out.path == path
 
 
-def test_s2_11_child_sas_are_for_the_addresses_that_ike_runs_over() -> None:
-    pair = established()
+@pytest.mark.parametrize("protocol", [ProtocolId.ESP, ProtocolId.AH])
+def test_s2_11_child_sas_are_for_the_addresses_that_ike_runs_over(protocol: ProtocolId) -> None:
+    words = "aes256gcm16" if protocol == ProtocolId.ESP else "sha256"
+    pair = established(connections=policies(child={"proposals": proposals.parse(words, protocol)}))
+    for each in ENDS:
+        command(pair, each, sa.RekeyChild(pair.children(each)[0].spi_in))
+        command(pair, each, sa.CreateChild("web"))
     for end in ENDS:
+        assert {install.child.protocol_id for install in outputs(pair, sa.Install, end=end)} == {protocol}
         paths = {install.path for install in outputs(pair, sa.Install, end=end)}
         assert paths == {Path(ADDRESS[end], ADDRESS[PEER[end]])}
 
