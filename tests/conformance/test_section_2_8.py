@@ -222,6 +222,9 @@ def test_s2_9_what_is_acceptable_in_full_is_returned_as_it_came(end: str) -> Non
     policy = pair.connections[end].children[1]
     assert (of(asked, TSi).selectors, of(asked, TSr).selectors) == (policy.local_ts, policy.remote_ts)
     assert (of(answered, TSi), of(answered, TSr)) == (of(asked, TSi), of(asked, TSr))
+    command(pair, end, sa.RekeyChild(pair.children(end)[0].spi_in))
+    making = messages(pair, AUTH) + messages(pair, CREATE)
+    assert [(kinds(m).count("TSi"), kinds(m).count("TSr")) for m in making] == [(1, 1)] * 6
 
 
 @pytest.mark.parametrize("end", ENDS)
