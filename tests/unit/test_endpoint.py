@@ -179,6 +179,14 @@ def test_s2_6_a_cookie_outlives_one_change_of_the_secret_and_not_two() -> None:
 # Answers outside of any IKE SA (Sections 1.5, 2.5, 2.21.4)
 
 
+def test_s3_1_an_spi_of_zero_is_drawn_anew() -> None:
+    """7296-3.1-11: altered is what is drawn first."""
+    for first, taken in ((b"8 octets", b"8 octets"), (bytes(8), b"9 octets")):
+        pair = Pair()
+        pair.forced[A][8] = [first, b"9 octets"]
+        assert wire.decode(first_request(pair)).spi_i == taken
+
+
 def test_s2_5_a_higher_major_version_is_answered_with_ours() -> None:
     pair = Pair()
     request = first_request(pair)
