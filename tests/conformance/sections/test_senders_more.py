@@ -22,9 +22,9 @@ from ikeref.wire import (
     TSi,
     TSr,
     V,
-    payload_name,
 )
 from tests.conformance.sections.corpus import Sent
+from tests.conformance.sections.orders import in_auth, in_order, names, protocol, swapped
 from tests.conformance.sections.rules import (
     Alteration,
     Rule,
@@ -46,10 +46,6 @@ SOURCE, DESTINATION = NotifyType.NAT_DETECTION_SOURCE_IP, NotifyType.NAT_DETECTI
 OF_CHILD = (NotifyType.REKEY_SA, NotifyType.CHILD_SA_NOT_FOUND, NotifyType.INVALID_SELECTORS)
 CHILDLESS, FRAGMENTS = NotifyType.CHILDLESS_IKEV2_SUPPORTED, NotifyType.IKEV2_FRAGMENTATION_SUPPORTED
 HASHES = NotifyType.SIGNATURE_HASH_ALGORITHMS
-
-
-def names(each: Sent) -> list[str]:
-    return [payload_name(payload) for payload in each.message.payloads]
 
 
 def nonces(each: Sent) -> list[bytes]:
@@ -93,45 +89,6 @@ def after_nonce(each: Sent) -> list[str]:
     """What follows the nonce, by name."""
     found = names(each)
     return found[found.index("NONCE") + 1 :]
-
-
-ORDER = {
-    "7296-C.1-01": ["N(COOKIE)", "SA", "KE", "NONCE", "N(NAT_DETECTION_SOURCE_IP)", "N(NAT_DETECTION_DESTINATION_IP)",
-                    "N(HTTP_CERT_LOOKUP_SUPPORTED)", "CERTREQ"],
-    "7296-C.2-01": ["IDi", "CERT", "N(INITIAL_CONTACT)", "CERTREQ", "IDr", "AUTH", "CP", "SA", "TSi", "TSr"],
-    "7296-C.2-01 response": ["IDr", "CERT", "AUTH", "CP", "SA", "TSi", "TSr"],
-    "7296-C.4-01": ["N(REKEY_SA)", "CP", "N(IPCOMP_SUPPORTED)", "N(USE_TRANSPORT_MODE)", "SA", "NONCE", "KE",
-                    "TSi", "TSr"],
-    "7296-C.5-01": ["SA", "NONCE", "KE"],
-}  # fmt: skip
-
-
-def protocol(each: Sent) -> int:
-    return every(each, SA)[0].proposals[0].protocol_id
-
-
-def in_order(each: Sent, id: str) -> bool:
-    """Whether the payloads that the appendix orders stand in its order."""
-    order = ORDER[id]
-    places = [order.index(name) for name in names(each) if name in order]
-    return places == sorted(places)
-
-
-def in_auth(each: Sent) -> bool:
-    """IKE_AUTH without EAP, with a Child SA."""
-    return each.message.exchange_type == IKE_AUTH and each.life != "eap" and has(AUTH, SA)(each)
-
-
-def swapped(one: str, two: str) -> Alteration:
-    """Two payloads in each other's place."""
-
-    def alter(each: Sent) -> Sent:
-        payloads, found = list(each.message.payloads), names(each)
-        a, b = found.index(one), found.index(two)
-        payloads[a], payloads[b] = payloads[b], payloads[a]
-        return each.of(each.message._replace(payloads=tuple(payloads)))
-
-    return alter
 
 
 SENDERS = (
