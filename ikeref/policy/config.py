@@ -71,7 +71,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "fragment_octets": (0, 65535),
     "fragment_limit": (1, 65535),
     "message_octets": (3000, 1 << 24),
-    "nonce_octets": (16, 256),
+    "nonce_octets": (32, 256),  # half of the longest key of a PRF at least (7296-2.10-04)
 }
 """Lowest and highest value; every other setting may be from 0 to a year."""
 
