@@ -6,10 +6,10 @@ import pytest
 from ikeref_properties.network import A, B, Flight, Pair, connection
 
 from ikeref import sa, wire
-from ikeref.crypto import modp
+from ikeref.crypto import Suite, modp
 from ikeref.crypto.real import RealCrypto
 from ikeref.errors import InvalidSyntax, LocalProtocolError
-from ikeref.registry import KeGroup, NotifyType
+from ikeref.registry import Encr, Integ, KeGroup, NotifyType, Prf
 from ikeref.sa import Phase
 from ikeref.wire import KE, D, Message, N
 from tests.unit.eap.scene import forge
@@ -206,3 +206,13 @@ def test_a_private_value_is_drawn_for_each_exchange() -> None:
     assert len(values) == len(sent) == 8
     crypto = RealCrypto()
     assert crypto.generate(KeGroup.MODP_2048, bytes)[1] == crypto.generate(KeGroup.MODP_2048, bytes)[1]
+
+
+def test_2_13_04_keys_are_taken_as_they_come_where_some_bits_mean_nothing() -> None:
+    """Of a 3DES key each lowest bit is parity: any octets are a key. Altered are these bits, and then another."""
+    crypto = RealCrypto(legacy=True)
+    suite = Suite(Encr.TRIPLE_DES, 0, Prf.HMAC_SHA2_256, Integ.HMAC_SHA2_256_128, KeGroup.CURVE25519)
+    key = bytes(range(2, 50, 2))
+    plain = crypto.encrypt(suite, key, bytes(32), b"", bytes(8), bytes(16))
+    assert crypto.encrypt(suite, bytes(each ^ 1 for each in key), bytes(32), b"", bytes(8), bytes(16)) == plain
+    assert crypto.encrypt(suite, bytes((key[0] ^ 2,)) + key[1:], bytes(32), b"", bytes(8), bytes(16)) != plain

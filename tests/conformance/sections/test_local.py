@@ -16,6 +16,7 @@ from ikeref.registry import Encr, IdType, Integ, KeGroup, NotifyType, Prf
 from ikeref.sa import Phase
 from ikeref.wire import AUTH, CERT, IDi, N, Proposal
 from tests.unit.eap.scene import authorities, forge, key
+from tests.unit.sa import test_configuration as cfg
 
 TEXT = """
 [connections.home]
@@ -244,6 +245,29 @@ def test_5_1_01_traffic_is_allowed_to_who_proved_to_be_somebody() -> None:
         ends.establish()
         assert [ike.phase for ike in ends.ikes(B)] == [Phase.ESTABLISHED]
         assert [str(ts) for each in ends.children(B) for ts in map(addresses.to_text, each.remote_ts)] == found
+
+
+def test_5_1_03_a_given_address_is_that_of_its_holder_alone() -> None:
+    """The traffic of a Child SA is narrowed to it; altered is who holds it."""
+    made = cfg.pair(cfg.asking("ipv4"), cfg.giving(cfg.POOL))
+    ((child,), address) = made.children(B), cfg.internal(made, B).packed[0]
+    assert [(each.start, each.end) for each in child.remote_ts] == [(address, address)]
+    made.initiate(A)
+    made.settle()
+    assert {each.remote_ts[0].start for each in made.children(B)} == {address, bytes((10, 9, 0, 2))}
+
+
+# --- Addresses (Section 4) ------------------------------------------------------------------------------------------
+
+
+def test_4_16_the_first_ike_auth_message_asks_and_is_given_an_address() -> None:
+    """7296-4-14, 7296-4-15, 7296-4-16: what is asked for is altered, and so is what is given."""
+    for words, kinds in ((("ipv4",), [1]), (("ipv6",), [8]), (("ipv4", "ipv6"), [1, 8])):
+        made = cfg.pair(cfg.asking(*words), cfg.giving(cfg.POOL))
+        asked, told = cfg.auth(made, response=False), cfg.auth(made, response=True)
+        assert asked.message_id == 1
+        assert [each.type for each in cfg.configured(asked).attributes] == kinds
+        assert [each.type for each in cfg.configured(told).attributes if each.type in (1, 8)] == kinds
 
 
 def test_3_3_proposals_are_what_is_written() -> None:

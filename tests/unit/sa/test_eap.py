@@ -303,9 +303,8 @@ def test_s2_16_a_wrong_last_auth_is_refused(method: int, place: int) -> None:
     count = len(rounds(run(peer(method), server(method))))
     ends = pair(peer(method), server(method))
     flight = until(ends, count + 1 + place)
-    message = flight.message
-    assert message is not None
-    wrong = tuple(AUTH(each.method, bytes(len(each.data))) if type(each) is AUTH else each for each in message.payloads)
+    assert flight.message is not None
+    wrong = tuple(AUTH(p.method, bytes(len(p.data))) if type(p) is AUTH else p for p in flight.message.payloads)
     forge(ends, wrong)
     ends.deliver(ends.flying[0])
     assert ends.children(flight.to) == ()
@@ -494,8 +493,7 @@ def test_a_message_is_shown_without_what_eap_made() -> None:
 
 def test_s2_21_2_the_parts_of_a_message_are_each_there_once() -> None:
     ends = pair(peer(MD5), server(MD5))
-    flight = until(ends, 2)
-    message: Message | None = flight.message
+    message: Message | None = until(ends, 2).message
     assert message is not None
     forge(ends, (*message.payloads, message.payloads[-1]))
     ends.deliver(ends.flying[0])
