@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from traceback import walk_tb
 from typing import NamedTuple
 
 from ikeref_properties.network import ENDS, A, B, Pair, connection
@@ -220,10 +221,25 @@ LIVES: dict[str, Callable[[], Pair]] = {
 }
 
 
+BROKEN: dict[str, Exception] = {}
+"""Why a life did not come to its end."""
+
+
 @cache
 def life(name: str) -> Pair:
-    """A life that is over."""
-    return LIVES[name]()
+    """A life that is over, or as much of it as there is: what was sent until it broke is held against the rules too."""
+    try:
+        return LIVES[name]()
+    except Exception as error:
+        BROKEN[name] = error
+        frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+        return next(value for frame in frames for value in frame.f_locals.values() if isinstance(value, Pair))
+
+
+def whole() -> None:
+    """Raises what a life broke at, if one did."""
+    for error in BROKEN.values():
+        raise error
 
 
 def _of(name: str) -> Iterator[Sent]:

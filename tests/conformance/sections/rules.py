@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from ikeref.wire import N, Payload
-from tests.conformance.sections.corpus import Sent, sent
+from tests.conformance.sections.corpus import Sent, sent, whole
 
 P = TypeVar("P", bound=Payload)
 Alteration = Callable[[Sent], Sent]
@@ -25,9 +25,10 @@ class Rule(NamedTuple):
 def check(rule: Rule) -> None:
     """All that our ends send is as the rule says, something is concerned, and each message altered is found."""
     concerned = [each for each in sent() if rule.about(each)]
-    assert concerned
     for each in concerned:
         assert rule.holds(each), f"{each.life} {each.end}: {each.message}"
+    whole()
+    assert concerned
     for each in concerned:
         altered = rule.altered(each)
         assert altered != each
