@@ -407,14 +407,15 @@ def test_s2_17_the_first_child_sa_has_the_nonces_of_ike_sa_init_and_the_next_its
     nonces = [p.data for message in sent for p in message.payloads if type(p) is Nonce]
     one, two = (p.public for message in sent for p in message.payloads if type(p) is KE)
     crypto, prf = FreeCrypto(), made.suite.prf
-    skeyseed = schedule.skeyseed(crypto, prf, *nonces[:2], crypto.agree(KeGroup.CURVE25519, one, two))
-    assert made.keys == schedule.ike_keys(crypto, made.suite, skeyseed, *nonces[:2], made.spi_i, made.spi_r)
     assert len(set(nonces)) == 4
+    ni, nr, child_ni, child_nr = nonces
+    skeyseed = schedule.skeyseed(crypto, prf, ni, nr, crypto.agree(KeGroup.CURVE25519, one, two))
+    assert made.keys == schedule.ike_keys(crypto, made.suite, skeyseed, ni, nr, made.spi_i, made.spi_r)
     children = [o.child for each in pair.records for o in each.outputs if type(o) is sa.Install]
     assert len(children) == 8
     for number, child in enumerate(children):
-        own = nonces[:2] if number < 4 else nonces[2:]
-        assert child.keys == schedule.child_keys(crypto, prf, made.keys.sk_d, *own, child.suite)
+        own_ni, own_nr = (ni, nr) if number < 4 else (child_ni, child_nr)
+        assert child.keys == schedule.child_keys(crypto, prf, made.keys.sk_d, own_ni, own_nr, child.suite)
 
 
 # What an IKE SA's successor gets its keys from (Section 2.18)

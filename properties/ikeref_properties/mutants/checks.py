@@ -314,8 +314,12 @@ def tests(names: list[str], root: Path, *, first: bool) -> list[Kill]:
     Run in a process of its own: pytest is not made to be run twice in one. Raises RuntimeError where it runs no test.
     """
     outcomes = Outcomes()
+    code: object = None
     with contextlib.chdir(root):
-        code = pytest.main([*_OPTIONS, *(("-x",) if first else ()), *names], plugins=[outcomes])
+        try:
+            code = pytest.main([*_OPTIONS, *(("-x",) if first else ()), *names], plugins=[outcomes])
+        except ExceptionGroup as error:  # what tests that failed have left open
+            code = error
     if not outcomes.failed and not outcomes.passed:
         raise RuntimeError(f"pytest ran none of {', '.join(names)}: it ended with {code}")
     found = []

@@ -191,7 +191,7 @@ FAULTS = (
     Fault(
         "the responder lets every method stand alone",
         _every_method_is_offered_alone,
-        exchanges.test_rfc5998_3_the_responder_offers_safe_methods_alone,
+        lambda: exchanges.test_rfc5998_3_the_responder_offers_safe_methods_alone(MSCHAPV2),
     ),
     Fault(
         "the report of a failed IKE_AUTH has message ID 2",
