@@ -13,7 +13,7 @@ DATAGRAM = 576
 _SKF = 53
 _IP_AND_UDP = 20 + 8
 ROLES = pytest.mark.parametrize("initiator", ["ours", "theirs"])
-NETWORKS = pytest.mark.parametrize("loss", [0.0, pytest.param(0.1, marks=pytest.mark.slow)], ids=["all", "lossy"])
+NETWORKS = pytest.mark.parametrize("loss", [0.0, pytest.param(0.2, marks=pytest.mark.slow)], ids=["all", "lossy"])
 
 
 @pytest.fixture(scope="module")
