@@ -477,9 +477,7 @@ def _is_half_open(session: Session | None) -> bool:
 
 
 def _network(path: Path) -> bytes:
-    """What is one peer as far as addresses tell: an IPv4 address, or the 64 bits of IPv6 that one host may vary."""
-    packed = nat.packed(path.remote[0])
-    return packed if len(packed) == 4 else packed[:8]
+    return nat.network(path.remote[0])
 
 
 def _fingerprint(datagram: bytes, path: Path) -> bytes:

@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ikeref.sa import nat
 from ikeref.sa.certification import Fetched
 from ikeref.sa.outputs import Fetch
 
@@ -91,9 +91,7 @@ class HttpLookup:
 
 
 def _network(host: str) -> bytes:
-    """What is one peer as far as addresses tell."""
-    packed = ip_address(host).packed if host else b""
-    return packed if len(packed) == 4 else packed[:8]
+    return nat.network(host) if host else b""
 
 
 def get(url: str, limit_octets: int, seconds: float) -> bytes:

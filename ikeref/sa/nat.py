@@ -26,6 +26,11 @@ def packed(host: str) -> bytes:
     return ip_address(host).packed if ":" in host else bytes(map(int, host.split(".")))
 
 
+def network(host: str) -> bytes:
+    """What is one peer as far as addresses tell: an IPv4 address, or the 64 bits of IPv6 that one host may vary."""
+    return packed(host)[:8]
+
+
 def notifications(spi_i: bytes, spi_r: bytes, path: Path, *, pretend: bool = False) -> tuple[N, N]:
     """What tells the peer our view of both addresses; `pretend` makes ours wrong, so that a NAT is seen."""
     source = bytes(20) if pretend else digest(spi_i, spi_r, path.local)

@@ -23,7 +23,7 @@ def _begun(method: int = MSCHAPV2, *, password: Secret = PASSWORD, by_eap: bool 
     expected = {"remote_auth": EapServer((method,), ((USER, PASSWORD),))} if by_eap else {}
     policies = {
         A: replace(connection(A), local_auth=EapPeer((method,), USER, password)),
-        B: replace(connection(B), **expected),  # type: ignore[arg-type]
+        B: replace(connection(B), **expected),  # type: ignore[arg-type]  # one field, or none
     }
     return Stage(connections=policies, verifies={A: True}).begin()
 

@@ -230,7 +230,7 @@ def given_up_while_rekeys_cross() -> Stage:
 def _aging(**seconds: float) -> Stage:
     """B's SAs grow old."""
     stage = Stage()
-    stage.settings(B, Settings(**seconds))  # type: ignore[arg-type]
+    stage.settings(B, Settings(**seconds))  # type: ignore[arg-type]  # fields of seconds alone
     return stage.establish()
 
 

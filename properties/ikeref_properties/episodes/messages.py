@@ -17,7 +17,7 @@ INFORMATIONAL = ExchangeType.INFORMATIONAL
 
 
 def _up(**arranged: object) -> Stage:
-    return Stage(**arranged).establish()  # type: ignore[arg-type]
+    return Stage(**arranged).establish()  # type: ignore[arg-type]  # as Stage takes them
 
 
 def _size(number: int) -> N:

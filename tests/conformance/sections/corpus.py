@@ -230,7 +230,7 @@ def life(name: str) -> Pair:
     """A life that is over, or as much of it as there is: what was sent until it broke is held against the rules too."""
     try:
         return LIVES[name]()
-    except Exception as error:
+    except Exception as error:  # whatever a fault led to: `whole` raises it again
         BROKEN[name] = error
         frames = [frame for frame, _ in walk_tb(error.__traceback__)]
         return next(value for frame in frames for value in frame.f_locals.values() if isinstance(value, Pair))

@@ -41,7 +41,7 @@ def test_s2_21_4_icmp_is_told_as_a_hint_and_costs_no_datagram(host: str) -> None
             peer.bind((host, 0))
             for number in range(3):
                 node.initiate(None, Path(here, nobody))  # type: ignore[arg-type]  # the echo does not look at it
-                node.initiate(None, Path(here, peer.getsockname()[:2]))  # type: ignore[arg-type]
+                node.initiate(None, Path(here, peer.getsockname()[:2]))  # type: ignore[arg-type]  # as above
                 got = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 100), 5)
                 for _ in range(50):
                     if len(engine.hints) > number:

@@ -76,10 +76,10 @@ def test_s2_8_1_what_is_being_deleted_when_it_loses_stays_so() -> None:
     come_to_rest(pair, judge)
 
 
-def condemned() -> tuple[Pair, Judge]:
+def condemned(*, rekey: bool = False) -> tuple[Pair, Judge]:
     """A has asked for two Child SAs; B has made the first, deleted it again, and been told that there is none."""
     pair, judge = wide()
-    pair.command(A, sa.CreateChild("web"))
+    pair.command(A, sa.RekeyChild(newest(pair, A).spi_in) if rekey else sa.CreateChild("web"))
     pair.command(A, sa.CreateChild("mail"))
     first, second = pair.flying
     pair.deliver(first)
@@ -117,19 +117,12 @@ def test_s1_4_1_the_peer_may_give_the_spi_of_what_it_has_deleted_to_the_next() -
 
 
 def test_s1_4_1_it_is_forgotten_with_the_answer_to_a_rekey_too() -> None:
-    pair, judge = wide()
-    pair.command(A, sa.RekeyChild(newest(pair, A).spi_in))
-    pair.command(A, sa.CreateChild("web"))
-    first, second = pair.flying
-    pair.deliver(first)
-    pair.flying.remove(second)
-    pair.flying.append(second)
-    pair.command(B, sa.DeleteChild(newest(pair, B).spi_in))
-    pair.deliver(flight(pair, A, response=False))
+    pair, judge = condemned(rekey=True)
     assert remembered(pair) == [1, 1]
     pair.deliver(flight(pair, A, response=True))
     assert remembered(pair) == [0]
     come_to_rest(pair, judge)
+    assert [child.name for child in pair.children(A)] == ["mail"]
 
 
 def test_s2_8_a_delete_that_waits_is_due_though_the_peer_deletes_the_successor() -> None:
